@@ -1,0 +1,221 @@
+"""What a service provider sends and gets: the models of the notifications API, in its own language."""
+
+import hashlib
+import hmac
+from datetime import datetime
+from typing import Annotated, Any
+
+from email_validator import EmailNotValidError, validate_email
+from phonenumbers import NumberParseException, PhoneNumberType, is_valid_number, number_type, parse
+from pydantic import AfterValidator, Field, PlainSerializer, ValidationInfo, field_validator
+
+from omc.notificatie import Aflevering, Notificatie, Status, aflevering
+from omc.notificaties import Bestemming, Inhoud
+from ond.api import ApiModel, IdentificatieIn
+from ond.berichten import Kanaal, Uitslag
+from ond.tijd import tekst as tijdstip_tekst
+
+Tijdstip = Annotated[datetime, PlainSerializer(tijdstip_tekst, when_used="json")]
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("mag geen stuurtekens bevatten")
+    return value
+
+
+def _text(value: str) -> str:
+    if not value.replace("\n", "").replace("\t", "").isprintable():
+        raise ValueError("mag geen stuurtekens bevatten, behalve regeleinden en tabs")
+    return value
+
+
+Regel = Annotated[str, AfterValidator(_printable)]
+
+
+class Bericht(ApiModel):
+    """What it says. An SMS has no subject, so everything that matters must be in the text."""
+
+    onderwerp: Regel = Field(min_length=1, max_length=200)
+    tekst: Annotated[str, AfterValidator(_text)] = Field(min_length=1, max_length=10_000)
+
+
+class _Opdracht(ApiModel):
+    """What every assignment has. It carries no sender: that is the token's OIN."""
+
+    referentie: Regel = Field(min_length=1, max_length=100)
+    doel_id: Regel = Field(min_length=1, max_length=100)
+    dienst: Regel | None = Field(default=None, min_length=1, max_length=100)
+    bericht: Bericht
+
+    def vingerafdruk(self, peper: str) -> str:
+        """Tells a repeated request from a different one.
+
+        Keyed: who knows a message's text could otherwise find the number by trying all of them.
+        """
+        text = self.model_dump_json(by_alias=True)
+        return hmac.new(peper.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+class Notificatieopdracht(_Opdracht):
+    """Reach this citizen or business by the channel that they chose."""
+
+    ontvanger: IdentificatieIn
+    kanalen: tuple[Kanaal, ...] | None = Field(default=None, min_length=1, max_length=len(Kanaal))
+
+    def inhoud(self) -> Inhoud:
+        """What is sealed away."""
+        return Inhoud(
+            identificatie=self.ontvanger.identificatie(),
+            onderwerp=self.bericht.onderwerp,
+            tekst=self.bericht.tekst,
+        )
+
+    def toegestane_kanalen(self) -> tuple[Kanaal, ...]:
+        """The channels that may be used."""
+        return self.kanalen or tuple(Kanaal)
+
+
+def _email(adres: str) -> str:
+    try:
+        return validate_email(adres, check_deliverability=False).normalized
+    except EmailNotValidError:
+        raise ValueError("is geen e-mailadres") from None
+
+
+def _mobiel(nummer: str) -> str:
+    try:
+        parsed = parse(nummer, None)
+    except NumberParseException:
+        raise ValueError("is geen telefoonnummer in internationale vorm (+31...)") from None
+    if not is_valid_number(parsed) or number_type(parsed) not in (
+        PhoneNumberType.MOBILE,
+        PhoneNumberType.FIXED_LINE_OR_MOBILE,
+    ):
+        raise ValueError("is geen mobiel nummer")
+    return f"+{parsed.country_code}{parsed.national_number}"
+
+
+def _brief(adres: str) -> str:
+    lines = [line.strip() for line in adres.splitlines() if line.strip()]
+    if not 3 <= len(lines) <= 7:
+        raise ValueError("een postadres heeft drie tot zeven regels")
+    return "\n".join(lines)
+
+
+_ADRESREGELS: dict[Kanaal, Any] = {Kanaal.EMAIL: _email, Kanaal.SMS: _mobiel, Kanaal.BRIEF: _brief}
+
+
+class Adres(ApiModel):
+    """A channel and an address that the service provider knows itself (*decentrale regie*)."""
+
+    kanaal: Kanaal
+    adres: str = Field(min_length=1, max_length=500)
+
+    @field_validator("adres")
+    @classmethod
+    def _check(cls, adres: str, info: ValidationInfo) -> str:
+        kanaal = info.data.get("kanaal")
+        return str(_ADRESREGELS[kanaal](adres)) if kanaal else adres
+
+
+class Adresopdracht(_Opdracht):
+    """Send to the address that the service provider supplies."""
+
+    ontvanger: Adres
+
+    def inhoud(self) -> Inhoud:
+        """What is sealed away."""
+        return Inhoud(
+            bestemming=Bestemming(kanaal=self.ontvanger.kanaal, adres=self.ontvanger.adres),
+            onderwerp=self.bericht.onderwerp,
+            tekst=self.bericht.tekst,
+        )
+
+    def toegestane_kanalen(self) -> tuple[Kanaal, ...]:
+        """The one channel of the address."""
+        return (self.ontvanger.kanaal,)
+
+
+class WijzigingUit(ApiModel):
+    """One change of status."""
+
+    versie: int
+    status: Status
+    op: Tijdstip
+    poging: int | None
+    kanaal: Kanaal | None
+    reden: str | None
+
+
+class PogingUit(ApiModel):
+    """One attempt: by which channel and what came of it; never to which address."""
+
+    nummer: int
+    kanaal: Kanaal
+    uitslag: Uitslag | None
+    uitslag_op: Tijdstip | None
+    reden: str | None
+
+
+class NotificatieUit(ApiModel):
+    """A notification as its service provider sees it: status and history, nothing of the recipient."""
+
+    id: str
+    referentie: str
+    doel_id: str
+    dienst: str | None
+    status: Status
+    aflevering: Aflevering
+    reden: str | None
+    versie: int
+    aangenomen_op: Tijdstip
+    gewijzigd_op: Tijdstip
+    pogingen: list[PogingUit]
+    geschiedenis: list[WijzigingUit]
+
+    @classmethod
+    def van(cls, notificatie: Notificatie) -> "NotificatieUit":
+        """Show a notification."""
+        laatste = notificatie.wijzigingen[-1]
+        return cls(
+            id=notificatie.id,
+            referentie=notificatie.referentie,
+            doel_id=notificatie.doel_id,
+            dienst=notificatie.dienst,
+            status=notificatie.status,
+            aflevering=aflevering(notificatie.status),
+            reden=laatste.reden,
+            versie=notificatie.versie,
+            aangenomen_op=notificatie.aangenomen_op,
+            gewijzigd_op=laatste.tijdstip,
+            pogingen=[
+                PogingUit(
+                    nummer=poging.nummer,
+                    kanaal=poging.kanaal,
+                    uitslag=poging.uitslag,
+                    uitslag_op=poging.uitslag_op,
+                    reden=poging.reden,
+                )
+                for poging in notificatie.pogingen
+            ],
+            geschiedenis=[
+                WijzigingUit(
+                    versie=wijziging.versie,
+                    status=wijziging.naar,
+                    op=wijziging.tijdstip,
+                    poging=wijziging.poging,
+                    kanaal=wijziging.kanaal,
+                    reden=wijziging.reden,
+                )
+                for wijziging in notificatie.wijzigingen
+            ],
+        )
+
+
+class Aangenomen(ApiModel):
+    """The receipt of an assignment."""
+
+    id: str
+    referentie: str
+    aangenomen_op: Tijdstip

@@ -1,0 +1,254 @@
+"""``make demo``: send notifications through the whole chain and check what comes of each.
+
+Exit code 0 only if every outcome is the expected one.
+"""
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from local.data import Geval
+from local.environment import Environment
+from local.provider import ServiceProvider
+
+PATIENCE_SECONDS = 150
+ENDED = {"OK", "NOK", "ONBEKEND"}
+_MARKS = {"bezorgd": "✓", "verzonden": "…"}
+
+
+@dataclass
+class Run:
+    """One case under way."""
+
+    geval: Geval
+    sent_at: float
+    http: int
+    probleem: str | None = None
+    notificatie_id: str | None = None
+    state: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def attempts(self) -> list[str]:
+        """For example ``["email permanent-mislukt", "sms bezorgd"]``; what was given back never went out."""
+        pogingen = [poging for poging in self.state.get("pogingen", []) if poging.get("uitslag") != "teruggegeven"]
+        return [f"{poging['kanaal']} {poging.get('uitslag', 'onderweg')}" for poging in pogingen]
+
+
+class Demo:
+    """Sends the cases and follows them to their end."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.providers = {
+            aansluiting.client.id: ServiceProvider(
+                aansluiting, f"{environment.world.identity.issuer}/token", environment.api_url
+            )
+            for aansluiting in environment.data.aansluitingen
+        }
+        self.cases = [geval for geval in environment.data.gevallen if geval.variant in (None, environment.variant)]
+        self.runs: list[Run] = []
+
+    def run(self) -> Iterator[Run]:
+        """Send everything, then give each case as it ends. A repeated reference is sent after its first."""
+        for geval in self.cases:
+            self.runs.append(self._send(geval))
+        waiting = list(self.runs)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while waiting:
+            for run in list(waiting):
+                if self._ended(run) or time.monotonic() > deadline:
+                    waiting.remove(run)
+                    run.faults = list(self._faults(run))
+                    yield run
+            time.sleep(0.2)
+
+    def _send(self, geval: Geval) -> Run:
+        body = {
+            "referentie": geval.referentie,
+            "doelId": geval.doelId,
+            "ontvanger": self.environment.data.ontvanger(geval),
+            "bericht": {"onderwerp": "Er is een besluit voor u", "tekst": geval.tekst},
+            **({"dienst": geval.dienst} if geval.dienst else {}),
+        }
+        path = "/notificaties/_op-adres" if "adres" in body["ontvanger"] else "/notificaties"
+        sent_at = time.monotonic()
+        answer = self.providers[geval.afzender].send(path, body)
+        content = answer.json()
+        run = Run(geval, sent_at, answer.status_code, seconds=time.monotonic() - sent_at)
+        if answer.status_code == 202:
+            run.notificatie_id = content["id"]
+        else:
+            run.probleem = str(content["type"]).rsplit(":", 1)[-1]
+        return run
+
+    def _ended(self, run: Run) -> bool:
+        if run.notificatie_id is None:
+            return True
+        run.state = self.providers[run.geval.afzender].notificatie(run.notificatie_id)
+        run.seconds = time.monotonic() - run.sent_at
+        return run.state["aflevering"] in ENDED
+
+    def _faults(self, run: Run) -> Iterator[str]:
+        """What differs from what was expected."""
+        verwacht = run.geval.verwacht
+        if run.http != verwacht.http:
+            yield f"HTTP {run.http}, expected {verwacht.http}"
+        if run.probleem != verwacht.probleem:
+            yield f"problem {run.probleem}, expected {verwacht.probleem}"
+        if verwacht.zelfde_als:
+            first = next(other for other in self.runs if other.geval.referentie == verwacht.zelfde_als)
+            if run.notificatie_id != first.notificatie_id:
+                yield "not the same notification"
+        if verwacht.aflevering:
+            yield from self._outcome_faults(run)
+
+    def _outcome_faults(self, run: Run) -> Iterator[str]:
+        verwacht = run.geval.verwacht
+        if run.state.get("aflevering") != verwacht.aflevering:
+            yield f"aflevering {run.state.get('aflevering')}, expected {verwacht.aflevering}"
+        if run.state.get("reden") != verwacht.reden:
+            yield f"reden {run.state.get('reden')}, expected {verwacht.reden}"
+        if run.attempts != list(verwacht.pogingen):
+            yield f"attempts {run.attempts}, expected {list(verwacht.pogingen)}"
+        notifynl = self.environment.world.notifynl
+        references = [
+            f"{run.notificatie_id}-{poging['nummer']}"
+            for poging in run.state.get("pogingen", [])
+            if poging.get("uitslag") != "teruggegeven"
+        ]
+        for reference in references:
+            if (count := notifynl.accepted_count(reference)) != 1:
+                yield f"attempt {reference[-1]} reached the provider {count} times"
+        if verwacht.ontvangen_op:
+            recipients = {message.submission.recipient for ref in references for message in notifynl.messages(ref)}
+            if recipients != {verwacht.ontvangen_op}:
+                yield "delivered to another address than expected"
+
+
+def line(run: Run) -> str:
+    """One case in one line: reference, what it shows, attempts by channel, status, OK/NOK, reason, seconds."""
+    if run.notificatie_id is None:
+        outcome, word = f"geweigerd: {run.probleem}", f"HTTP {run.http}"
+    else:
+        outcome, word = str(run.state.get("status")), str(run.state.get("aflevering"))
+    attempts = " → ".join(f"{_MARKS.get(text.split()[1], '✗')} {text.split()[0]}" for text in run.attempts) or "-"
+    mark = "[red]FOUT[/]" if run.faults else "[green]goed[/]"
+    reason = run.state.get("reden") or ""
+    text = (
+        f"{mark}  {run.geval.referentie:<23}{run.geval.toont:<58}{attempts:<22}"
+        f"{outcome:<36}{word:<9}{reason:<22}{run.seconds:5.1f} s"
+    )
+    return text + "".join(f"\n      [red]{fault}[/]" for fault in run.faults)
+
+
+def direct_lookup(demo: Demo) -> list[str]:
+    """Variant centraal-register: a service provider looks somebody up. Gives what differs from what was expected."""
+    provider = demo.providers["gemeente-voorbeeld"]
+    ontvanger = {"identificatieType": "BSN", "identificatieNummer": "999990020"}
+    faults = []
+    for doel, fields in (("besluiten", {"email", "telefoonnummer"}), ("nieuwsbrieven", {"email"})):
+        answer = provider.send("/partijen/_zoek", {**ontvanger, "doelId": doel})
+        given = {name for name in ("email", "telefoonnummer", "postadres") if name in answer.json()}
+        if answer.status_code != 200 or given != fields:
+            faults.append(f"lookup for {doel}: HTTP {answer.status_code}, fields {sorted(given)}")
+    return faults
+
+
+def wait_for_events(environment: Environment, demo: Demo, seconds: float = 45) -> tuple[list[Any], list[str]]:
+    """The events of the demo's webhooks, when each notification's last change has come, and what is missing."""
+    expected = {run.notificatie_id for run in demo.runs if run.notificatie_id}
+    deadline = time.monotonic() + seconds
+    while True:
+        names = ("gemeente-voorbeeld", "dienst-wegverkeer")
+        events = [event for name in names for event in environment.world.receiver.events(name)]
+        ended = {event["subject"] for event in events if event["data"]["aflevering"] in ENDED}
+        if expected <= ended or time.monotonic() > deadline:
+            return events, [f"no event of the end of {missing}" for missing in sorted(expected - ended)]
+        time.sleep(0.2)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo; gives the exit code."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--variant", choices=["ond", "centraal-register"], default="ond")
+    options = parser.parse_args(arguments)
+    console = Console(width=200 if not sys.stdout.isatty() else None, highlight=False, soft_wrap=True)
+    with Environment(variant=options.variant, on_step=lambda step: console.print(f"[dim]· {step}[/]")) as environment:
+        return show(environment, console)
+
+
+def show(environment: Environment, console: Console) -> int:
+    """Run the cases, printing as they end; gives the exit code."""
+    demo = Demo(environment)
+    console.print(f"\n[bold]OND, variant {environment.variant}: {len(demo.cases)} gevallen[/]\n")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("notificaties", total=len(demo.cases))
+        for run in demo.run():
+            console.print(line(run))
+            progress.advance(task)
+        progress.update(task, description="webhook")
+        events, faults = wait_for_events(environment, demo)
+    if environment.variant == "centraal-register":
+        lookup_faults = direct_lookup(demo)
+        faults += lookup_faults
+        console.print(f"{'[red]FOUT' if lookup_faults else '[green]goed'}[/]  direct opzoeken, alleen de velden van het doel")
+    show_events(events, console)
+    faults += [fault for run in demo.runs for fault in run.faults]
+    for left_out in environment.deployment.left_out:
+        console.print(f"[dim]· not tried here, because the local engine does not know it: {left_out}[/]")
+    console.print(
+        f"\nVerder kijken: [bold]make run[/] houdt alles aan: de inbox van NotifyNL ({environment.world.base_url}/notifynl/), "
+        "de webhook, tokens en een curl om zelf te proberen."
+    )
+    for fault in faults:
+        console.print(f"[red]{fault}[/]")
+    verdict = "[red]NIET zoals verwacht[/]" if faults else "[green]alles zoals verwacht[/]"
+    console.print(f"\n{len(demo.runs)} gevallen, {len(events)} CloudEvents: {verdict}")
+    return 1 if faults else 0
+
+
+def show_events(events: list[Any], console: Console) -> None:
+    """What the service providers' webhooks received: one whole, the others in a line each."""
+    console.print("\n[bold]CloudEvents die de webhooks ontvingen[/]")
+    for event in events:
+        data = event["data"]
+        console.print(
+            f"  {event['time']}  {data['referentie']:<23}{event['sequence']:>2}  {data.get('van', '-'):<16}→ "
+            f"{data['naar']:<20}{data['aflevering']:<16}{data.get('reden', '')}"
+        )
+    if events:
+        console.print("\nDe eerste, geheel:")
+        console.print_json(json.dumps(events[0]))
+
+
+def _interrupt(_signal: int, _frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def guarded(action: Callable[[], int]) -> int:
+    """Run ``action``; Ctrl-C and a TERM signal stop it in order, with nothing left behind."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return action()
+    except KeyboardInterrupt:
+        print("gestopt", file=sys.stderr)
+        return 130
+    except requests.RequestException as error:
+        print(f"the local system does not answer: {type(error).__name__}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main))
