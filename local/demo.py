@@ -71,7 +71,7 @@ class Demo:
                     waiting.remove(run)
                     run.faults = list(self._faults(run))
                     yield run
-            time.sleep(0.2)
+            time.sleep(0.5)
 
     def _send(self, geval: Geval) -> Run:
         body = {

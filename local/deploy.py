@@ -86,10 +86,10 @@ def deploy(
     on_step("packing the functions and layers")
     packed = functools.cache(lambda source: _upload(of("s3"), artifacts.build(source, root=root, on_step=on_step)))
     _ensure_bucket(of("s3"))
-    translated, left_out = dropped.supported(translate(template, parameters, artifact=packed, region=REGION))
+    values = parameter_values(template, parameters)
+    translated, left_out = dropped.supported(translate(template, parameters, artifact=packed, region=REGION), values)
 
     on_step("deploying the stack")
-    values = parameter_values(template, parameters)
     address = _upload_template(of("s3"), dropped.with_values_to_restore(translated))
     _deploy_stack(of("cloudformation"), stack_name, address, values)
     resources = _resources(of("cloudformation"), stack_name)

@@ -42,11 +42,20 @@ class NotRestored(RuntimeError):
     """The engine does not hold what the template says; the message names each resource and property."""
 
 
-def supported(template: Template) -> tuple[Template, list[str]]:
+def supported(template: Template, parameters: Mapping[str, str]) -> tuple[Template, list[str]]:
     """The part of a translated template that the engine accepts, and one line for each thing it will not do."""
     template = copy.deepcopy(template)
+    _fill_in_concurrency(template, parameters)
     left_out = [*_leave_out_resources(template), *_leave_out_conditions(template), *_without_effect(template)]
     return template, left_out
+
+
+def _fill_in_concurrency(template: Template, parameters: Mapping[str, str]) -> None:
+    """The engine hands a parameter on as text, and its pollers stop at a concurrency that is no number."""
+    for resource in template["Resources"].values():
+        maximum = resource.get("Properties", {}).get("ScalingConfig", {}).get("MaximumConcurrency")
+        if isinstance(maximum, dict):
+            resource["Properties"]["ScalingConfig"] = {"MaximumConcurrency": int(parameters[maximum["Ref"]])}
 
 
 def _leave_out_resources(template: Template) -> Iterator[str]:

@@ -22,7 +22,8 @@ TEMPLATES = {
 }
 
 #: Waiting times in seconds instead of hours, so that a person can watch. Function time-outs are short too, and with
-#: them the time after which the work of a killed process is taken up by another.
+#: them the time after which the work of a killed process is taken up by another. Few instances, since a machine with
+#: two cores starts them one after the other anyway.
 FAST = {
     "HerhalingNa": "3",
     "NavraagNa": "4,6,8,10,15,20,30,45,60,90",
@@ -30,8 +31,9 @@ FAST = {
     "UitstelBasis": "1",
     "BewakingNa": "10",
     "DefinitiefNa": "5",
-    "FunctionTimeout": "5",
-    "VisibilityTimeout": "30",
+    "FunctionTimeout": "8",
+    "VisibilityTimeout": "48",
+    "MaximumConcurrency": "2",
 }
 
 

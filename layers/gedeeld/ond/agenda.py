@@ -17,7 +17,7 @@ from ond.tijd import naar_ms, van_ms
 SHARDS = 4
 #: Nobody takes longer than this between choosing a minute and writing the item (functions stop after two minutes), so a
 #: minute this far back is complete and need not be looked at again.
-MARGE = timedelta(minutes=5)
+MARGE = timedelta(minutes=3)
 #: Items go by themselves, long after a run that never came should have been noticed.
 _BEWAARD = timedelta(days=30)
 
@@ -91,8 +91,9 @@ class Agenda:
         answer = self._client.get_item(TableName=self._table, Key=pack(_WIJZER), ConsistentRead=True)
         if "Item" in answer:
             return int(unpack(answer["Item"])["minuut"])
-        # The first run ever: nothing can have been noted before the table was made, and that is not long ago.
-        return _minute(nu - timedelta(hours=1))
+        # The first run ever: nothing can have been noted before the table was made.
+        made: datetime = self._client.describe_table(TableName=self._table)["Table"]["CreationDateTime"]
+        return min(_minute(made), _minute(nu - MARGE))
 
     def _due(self, pk: str, nu: datetime) -> Iterator[Moment]:
         pages = self._client.get_paginator("query").paginate(
