@@ -5,19 +5,18 @@ Exit code 0 only if every outcome is the expected one.
 
 import argparse
 import json
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import requests
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from local.data import Geval
 from local.environment import Environment
+from local.guarded import guarded
 from local.provider import ServiceProvider
 
 PATIENCE_SECONDS = 150
@@ -203,14 +202,15 @@ def show(environment: Environment, console: Console) -> int:
     if environment.variant == "centraal-register":
         lookup_faults = direct_lookup(demo)
         faults += lookup_faults
-        console.print(f"{'[red]FOUT' if lookup_faults else '[green]goed'}[/]  direct opzoeken, alleen de velden van het doel")
+        verdict = "[red]FOUT[/]" if lookup_faults else "[green]goed[/]"
+        console.print(f"{verdict}  direct opzoeken door een organisatie geeft alleen de velden van het doel")
     show_events(events, console)
     faults += [fault for run in demo.runs for fault in run.faults]
     for left_out in environment.deployment.left_out:
         console.print(f"[dim]· not tried here, because the local engine does not know it: {left_out}[/]")
     console.print(
-        f"\nVerder kijken: [bold]make run[/] houdt alles aan: de inbox van NotifyNL ({environment.world.base_url}/notifynl/), "
-        "de webhook, tokens en een curl om zelf te proberen."
+        "\nVerder kijken: [bold]make run[/] houdt alles aan en toont waar: de inbox van NotifyNL, wat de webhooks "
+        "ontvingen, en een curl om zelf te proberen."
     )
     for fault in faults:
         console.print(f"[red]{fault}[/]")
@@ -231,23 +231,6 @@ def show_events(events: list[Any], console: Console) -> None:
     if events:
         console.print("\nDe eerste, geheel:")
         console.print_json(json.dumps(events[0]))
-
-
-def _interrupt(_signal: int, _frame: Any) -> None:
-    raise KeyboardInterrupt
-
-
-def guarded(action: Callable[[], int]) -> int:
-    """Run ``action``; Ctrl-C and a TERM signal stop it in order, with nothing left behind."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        return action()
-    except KeyboardInterrupt:
-        print("gestopt", file=sys.stderr)
-        return 130
-    except requests.RequestException as error:
-        print(f"the local system does not answer: {type(error).__name__}", file=sys.stderr)
-        return 1
 
 
 if __name__ == "__main__":

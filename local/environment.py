@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from local import data as demo_data
-from local.deploy import Deployment, deploy
+from local.deploy import deploy
 from local.engine import Engine
 from local.ticker import Ticker
 from local.world import Template, World
@@ -104,7 +104,3 @@ class Environment:
     def api_url(self) -> str:
         """The API's base, with its major version."""
         return f"{self.deployment.api_url}/v1"
-
-    def redeploy(self, redeployed: Deployment) -> None:
-        """Go on with a newer deployment; its API may have another address."""
-        self.deployment = redeployed

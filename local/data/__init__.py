@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from local.deploy import Deployment
+from local.world import Client
 from ond.aansluitregister import Aansluitregister, Dienstverlener, Doel
 from ond.geheimen import Geheim
 from ond.identificatie import Identificatie
 from profiel.partij import Afmelding, Contactgegeven, GegevenType, Partij, Scope, Voorkeurskanaal
 from profiel.partijen import Partijen
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-
-from local.deploy import Deployment
-from local.world import Client
 
 FOLDER = Path(__file__).parent
 

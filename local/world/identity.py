@@ -110,7 +110,7 @@ class IdentityProvider:
         scopes = _granted_scopes(client, form.get("scope"))
         response = jsonify(
             access_token=self.token_for(client.client_id, scopes=scopes),
-            token_type="Bearer",
+            token_type="Bearer",  # noqa: S106 - the name of a kind of token
             expires_in=LIFETIME_SECONDS,
             scope=" ".join(scopes),
         )

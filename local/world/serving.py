@@ -22,6 +22,7 @@ class Paths:
     at_root: "dict[str, WSGIApplication]"
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """WSGI."""
         segment, slash, rest = environ.get("PATH_INFO", "").lstrip("/").partition("/")
         if segment not in self.mounted:
             return self.at_root.get(segment, self.front)(environ, start_response)
