@@ -41,11 +41,13 @@ FAST = {
 class Environment:
     """Starts everything as a context manager, and stops it in the opposite order whatever happens.
 
-    ``port`` is asked for the engine; one that is taken is replaced by a free one, and ``on_step`` says so.
+    ``port`` is asked for the engine; one that is taken is replaced by a free one, and ``on_step`` says so. The outside
+    world listens on ``world_port``, or on any free port.
     """
 
     variant: str = "ond"
     port: int | None = None
+    world_port: int = 0
     on_step: Callable[[str], None] = print
     extra_parameters: Mapping[str, str] = field(default_factory=dict)
 
@@ -65,15 +67,15 @@ class Environment:
 
     def _start(self) -> None:
         self.data = demo_data.read()
-        self.world = self._stack.enter_context(
-            World(
-                clients=[aansluiting.identity_client() for aansluiting in self.data.aansluitingen],
-                audience=AUDIENCE,
-                templates=TEMPLATES,
-                callback_token=CALLBACK_TOKEN,
-                receipts_url=lambda: f"{self.api_url}/ontvangst/notifynl",
-            )
+        self.world = World(
+            clients=[aansluiting.identity_client() for aansluiting in self.data.aansluitingen],
+            audience=AUDIENCE,
+            templates=TEMPLATES,
+            callback_token=CALLBACK_TOKEN,
+            receipts_url=lambda: f"{self.api_url}/ontvangst/notifynl",
         )
+        self._stack.callback(self.world.stop)
+        self.world.start(self.world_port)
         self.on_step("starting the local engine")
         self.engine = self._stack.enter_context(Engine(self.port, on_step=self.on_step))
         self.deployment = deploy(self.engine.endpoint_url, self._parameters(), on_step=self.on_step)

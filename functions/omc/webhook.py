@@ -139,18 +139,21 @@ def _post(url: str, paginas: Sequence[Pagina], timeout: float, deps: Dependencie
     """Whether the receiver took the events; any 2xx says so. Redirects are not followed."""
     events = [cloudevent(regel, deps.settings.operator_oin) for pagina in paginas for regel in pagina.regels]
     try:
-        answer = deps.http.post(
+        # The answer's body is of no use, so it is not read: a receiver cannot make us hold a large one.
+        with deps.http.post(
             url,
             data=json.dumps(events).encode(),
             headers={"Content-Type": MEDIA_TYPE},
             timeout=timeout,
             allow_redirects=False,
-        )
+            stream=True,
+        ) as answer:
+            status = answer.status_code
     except requests.RequestException as error:
         logger.warning("webhook not reached", **fault(error))
         return False
-    if not answer.ok or answer.is_redirect:
-        logger.warning("webhook refused", status=answer.status_code)
+    if not 200 <= status < 300:
+        logger.warning("webhook refused", status=status)
         return False
     return True
 

@@ -60,6 +60,7 @@ def controleer(token: str, deps: Dependencies) -> Beller:
 
     Raises:
         Unauthorized: signature, issuer, audience or time is wrong, or it names no OIN.
+        PyJWKClientConnectionError: the identity provider's keys cannot be had; not the caller's fault, so not a 401.
     """
     try:
         claims = jwt.decode(
@@ -72,6 +73,8 @@ def controleer(token: str, deps: Dependencies) -> Beller:
             leeway=5,
         )
         return Beller(oin=_oin.validate_python(claims.get("oin"), strict=True), scope=str(claims.get("scope", "")))
+    except jwt.PyJWKClientConnectionError:
+        raise
     except (jwt.PyJWTError, ValidationError) as error:
         logger.info("token refused", **fault(error))
         raise Unauthorized from None

@@ -7,7 +7,7 @@ import pytest
 from local.environment import Environment
 
 
-@pytest.fixture(scope="module", params=["ond", "centraal-register"])
+@pytest.fixture(scope="session", params=["ond", "centraal-register"])
 def environment(request: pytest.FixtureRequest) -> Iterator[Environment]:
     """The whole system on this machine, with the demo's data."""
     with Environment(variant=request.param, on_step=lambda _step: None) as running:

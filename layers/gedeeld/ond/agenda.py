@@ -6,7 +6,7 @@ however late it starts, and only then removes it: an item that a crash leaves be
 
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,7 +56,7 @@ class Agenda:
     def noteer(self, moment: Moment, nu: datetime) -> None:
         """Note a moment; one in the past is noted for now, because earlier minutes may already be closed."""
         if moment.op < nu:
-            moment = Moment(moment.soort, moment.over, nu, moment.extra)
+            moment = replace(moment, op=nu)
         self._client.put_item(
             TableName=self._table, Item=pack({**moment.key, "ttl": int((moment.op + _BEWAARD).timestamp())})
         )
@@ -64,10 +64,10 @@ class Agenda:
     def werk_af(self, nu: datetime, werk: Callable[[Moment], None], *, genoeg_tijd: Callable[[], bool]) -> int:
         """Work everything that is due at ``nu``, oldest first, until done or until ``genoeg_tijd`` says to stop.
 
-        A moment whose ``werk`` raises stays for the next run and does not stop the others. Gives how many were worked.
+        A moment whose ``werk`` raises is noted again for a minute later, so that it holds up neither the others nor
+        the closing of its minute. Gives how many were worked.
         """
         done = 0
-        complete = True
         start = self._wijzer(nu)
         for minute in range(start, _minute(nu) + 1):
             for shard in range(SHARDS):
@@ -78,12 +78,12 @@ class Agenda:
                         werk(moment)
                     except Exception as error:  # noqa: BLE001 - one moment's fault must not stop the others
                         logger.error("agenda moment failed", soort=moment.soort, over=moment.over, **fault(error))
-                        complete = False
+                        self.noteer(replace(moment, op=nu + timedelta(minutes=1)), nu)
                     else:
-                        self._client.delete_item(TableName=self._table, Key=pack(moment.key))
                         done += 1
+                    self._client.delete_item(TableName=self._table, Key=pack(moment.key))
         closed = _minute(nu - MARGE)
-        if complete and closed > start:
+        if closed > start:
             self._client.put_item(TableName=self._table, Item=pack({**_WIJZER, "minuut": closed}))
         return done
 

@@ -27,7 +27,9 @@ class Killer(threading.Thread):
     def run(self) -> None:
         chance = random.Random(20261123)
         while not self._ended.wait(0.15):
-            living = [process for process in function_processes(self._engine) if process.function_name not in self.killed]
+            living = [
+                process for process in function_processes(self._engine) if process.function_name not in self.killed
+            ]
             if living:
                 victim = chance.choice(living)
                 self.killed[victim.function_name] = victim.pid
