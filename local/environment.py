@@ -37,6 +37,20 @@ FAST = {
 }
 
 
+def stack_parameters(*, variant: str, issuer: str, world_url: str) -> dict[str, str]:
+    """The template's parameters on this machine; ``world_url`` is where the functions find the outside world."""
+    templates = dict(zip(("Email", "Sms", "Brief"), TEMPLATES, strict=True))
+    return {
+        "Variant": variant,
+        "TokenIssuer": issuer,
+        "TokenJwksUrl": f"{world_url}/idp/jwks.json",
+        "TokenAudience": AUDIENCE,
+        "NotifyNlUrl": world_url,
+        **{f"NotifyNlTemplate{kanaal}": template_id for kanaal, template_id in templates.items()},
+        **FAST,
+    }
+
+
 @dataclass
 class Environment:
     """Starts everything as a context manager, and stops it in the opposite order whatever happens.
@@ -90,17 +104,10 @@ class Environment:
         self.ticker = self._stack.enter_context(Ticker(self.deployment))
 
     def _parameters(self) -> dict[str, str]:
-        templates = dict(zip(("Email", "Sms", "Brief"), TEMPLATES, strict=True))
-        return {
-            "Variant": self.variant,
-            "TokenIssuer": self.world.identity.issuer,
-            "TokenJwksUrl": f"{self.world.identity.issuer}/jwks.json",
-            "TokenAudience": AUDIENCE,
-            "NotifyNlUrl": self.world.base_url,
-            **{f"NotifyNlTemplate{kanaal}": template_id for kanaal, template_id in templates.items()},
-            **FAST,
-            **self.extra_parameters,
-        }
+        parameters = stack_parameters(
+            variant=self.variant, issuer=self.world.identity.issuer, world_url=self.world.base_url
+        )
+        return {**parameters, **self.extra_parameters}
 
     @property
     def api_url(self) -> str:

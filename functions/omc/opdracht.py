@@ -141,8 +141,9 @@ class WijzigingUit(ApiModel):
     """One change of status."""
 
     versie: int
-    status: Status
-    op: Tijdstip
+    van: Status | None
+    naar: Status
+    tijdstip: Tijdstip
     poging: int | None
     kanaal: Kanaal | None
     reden: str | None
@@ -189,26 +190,9 @@ class NotificatieUit(ApiModel):
             versie=notificatie.versie,
             aangenomen_op=notificatie.aangenomen_op,
             gewijzigd_op=laatste.tijdstip,
-            pogingen=[
-                PogingUit(
-                    nummer=poging.nummer,
-                    kanaal=poging.kanaal,
-                    uitslag=poging.uitslag,
-                    uitslag_op=poging.uitslag_op,
-                    reden=poging.reden,
-                )
-                for poging in notificatie.pogingen
-            ],
+            pogingen=[PogingUit.model_validate(poging, from_attributes=True) for poging in notificatie.pogingen],
             geschiedenis=[
-                WijzigingUit(
-                    versie=wijziging.versie,
-                    status=wijziging.naar,
-                    op=wijziging.tijdstip,
-                    poging=wijziging.poging,
-                    kanaal=wijziging.kanaal,
-                    reden=wijziging.reden,
-                )
-                for wijziging in notificatie.wijzigingen
+                WijzigingUit.model_validate(wijziging, from_attributes=True) for wijziging in notificatie.wijzigingen
             ],
         )
 

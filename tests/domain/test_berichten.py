@@ -1,7 +1,6 @@
 """The contracts of the queues."""
 
 import json
-import uuid
 from typing import Any
 
 import pytest
@@ -98,9 +97,7 @@ def test_an_attempts_id_leads_back_to_notification_and_number(notificatie: str, 
     assert uit_poging_id(poging_id(notificatie, nummer)) == (notificatie, nummer)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "-", "-1", "n", "n-", "n-x", "n-²", "n-\u0663", "n- 1", str(uuid.UUID(int=10))[:-1]]
-)
+@pytest.mark.parametrize("text", ["", "-", "-1", "n", "n-", "n-x", "n-²", "n-\u0663", "n- 1"])
 def test_what_is_no_attempts_id_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no attempt id"):
         uit_poging_id(text)

@@ -1,7 +1,7 @@
 """Identification numbers: what is let in, and what an error may say."""
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -58,7 +58,12 @@ def test_a_bad_number_is_refused_without_repeating_it(soort: IdentificatieType, 
     assert nummer.strip() == "" or nummer.strip() not in repr(refused.value)
 
 
-_bsn = st.integers(1, 10**9 - 1).map(lambda number: f"{number:09d}").filter(elfproef)
+def _first_good(number: int) -> str:
+    """The first number from here on that satisfies the eleven-test; it is never more than eleven away."""
+    return next(text for text in (f"{candidate:09d}" for candidate in range(number, number + 22)) if elfproef(text))
+
+
+_bsn = st.integers(1, 10**9 - 100).map(_first_good)
 
 
 @eigenschap
@@ -71,8 +76,8 @@ def test_one_wrong_digit_is_always_noticed(bsn: str, place: int, difference: int
 @eigenschap
 @given(_bsn, st.integers(0, 7))
 def test_two_swapped_neighbours_are_always_noticed(bsn: str, place: int) -> None:
-    assume(bsn[place] != bsn[place + 1])
-    assert fout_in_nummer(BSN, bsn[:place] + bsn[place + 1] + bsn[place] + bsn[place + 2 :])
+    swapped = bsn[:place] + bsn[place + 1] + bsn[place] + bsn[place + 2 :]
+    assert swapped == bsn or fout_in_nummer(BSN, swapped)
 
 
 @eigenschap

@@ -56,7 +56,7 @@ TECHNISCH, TERUG = Uitslag.TECHNISCH_MISLUKT, Uitslag.TERUGGEGEVEN
 MISLUKT = (PERMANENT, TIJDELIJK, TECHNISCH, TERUG)
 
 
-@pytest.mark.parametrize(("van", "naar"), product(Status, Status), ids=str)
+@pytest.mark.parametrize(("van", "naar"), list(product(Status, Status)), ids=str)
 def test_a_change_of_status_is_allowed_exactly_where_the_design_allows_it(van: Status, naar: Status) -> None:
     begin = in_toestand(van)
     if (van.value, naar.value) in TOEGESTAAN:
