@@ -49,7 +49,7 @@ bench: $(VENV)/.done  ## what the chain takes on this machine
 	@$(RUN) -m local.bench
 
 lock: $(VENV)/.done  ## make requirements*.txt anew from pyproject.toml
-	$(PIP_COMPILE) --extra local --extra dev --output-file requirements-dev.txt pyproject.toml
+	$(PIP_COMPILE) --extra beheer --extra local --extra dev --output-file requirements-dev.txt pyproject.toml
 	$(PIP_COMPILE) --constraint requirements-dev.txt --output-file layers/dependencies/requirements.txt pyproject.toml
 	$(RUN) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["sam"])' \
 		| $(PIP_COMPILE) --output-file requirements-sam.txt -

@@ -7,13 +7,13 @@ from types import FrameType
 
 import requests
 
+from beheer.bestand import BestandFout
 from local.artifacts import ArtifactError
-from local.data import DataError
 from local.deploy import DeployError
 from local.dropped import NotRestored
 from local.engine import EngineError
 
-_EXPECTED = (ArtifactError, DataError, DeployError, EngineError, NotRestored)
+_EXPECTED = (ArtifactError, BestandFout, DeployError, EngineError, NotRestored)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -4,11 +4,11 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from beheer.bestand import lees
 from local.deploy import Deployment
 from local.world import Client
 from ond.aansluitregister import Aansluitregister, Dienstverlener, Doel
@@ -24,10 +24,6 @@ SCOPES = ("notificaties:schrijven", "notificaties:lezen", "partijen:zoeken")
 
 # Long ago enough for every case.
 _SINDS = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class DataError(ValueError):
-    """A file of the demo's data is wrong; the message names file, place and fault."""
 
 
 class _Entry(BaseModel):
@@ -142,9 +138,6 @@ class Geval(_Entry):
     verwacht: Verwacht
 
 
-E = TypeVar("E", bound=_Entry)
-
-
 @dataclass(frozen=True)
 class DemoData:
     """All of it."""
@@ -166,23 +159,13 @@ def read(folder: Path = FOLDER) -> DemoData:
     """The demo's data.
 
     Raises:
-        DataError: a file does not hold what it should.
+        BestandFout: a file does not hold what it should.
     """
     return DemoData(
-        aansluitingen=_read(folder / "aansluitingen.yaml", Aansluiting),
-        personen=_read(folder / "partijen.yaml", Persoon),
-        gevallen=_read(folder / "notificaties.yaml", Geval),
+        aansluitingen=lees(folder / "aansluitingen.yaml", Aansluiting),
+        personen=lees(folder / "partijen.yaml", Persoon),
+        gevallen=lees(folder / "notificaties.yaml", Geval),
     )
-
-
-def _read(path: Path, model: type[E]) -> list[E]:
-    try:
-        return TypeAdapter(list[model]).validate_python(yaml.safe_load(path.read_text()))  # type: ignore[valid-type]  # a type made here
-    except yaml.YAMLError as error:
-        raise DataError(f"{path.name}: not YAML: {error}") from error
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise DataError(f"{path.name}: {faults}") from error
 
 
 def load(data: DemoData, deployment: Deployment, *, world_url: str, api_key: str, callback_token: str) -> None:

@@ -4,7 +4,7 @@ Operators write it; functions read it and remember it for at most a minute, so t
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Any
 
@@ -35,7 +35,7 @@ class Doel(_Register):
 
     naam: str = Field(min_length=1)
     grondslag: str = Field(min_length=1)
-    velden: frozenset[Veld] = Field(min_length=1)
+    velden: tuple[Veld, ...] = Field(min_length=1)
     verwerkingsactiviteit: str = Field(min_length=1)
     geschorst: bool = False
 
@@ -90,6 +90,10 @@ def toets_doelbinding(dienstverlener: Dienstverlener | None, doel_id: str | None
     return doel
 
 
+class Gewijzigd(Exception):
+    """Somebody else changed what was registered."""
+
+
 class Aansluitregister:
     """The register's table: one item per service provider, for example ``{"pk": "00000099000000001000"}``."""
 
@@ -112,9 +116,32 @@ class Aansluitregister:
         self._cache[oin] = (self._clock() + self._seconds, found)
         return found
 
-    def zet(self, dienstverlener: Dienstverlener) -> None:
-        """Register a service provider, or replace what was registered."""
-        self._client.put_item(
-            TableName=self._table, Item=pack({"pk": dienstverlener.oin, "inhoud": dienstverlener.model_dump_json()})
-        )
+    def alle(self) -> Iterator[Dienstverlener]:
+        """Everyone who is connected. For operators: it reads the whole table."""
+        for page in self._client.get_paginator("scan").paginate(TableName=self._table):
+            for item in page["Items"]:
+                yield Dienstverlener.model_validate_json(unpack(item)["inhoud"])
+
+    def zet(self, dienstverlener: Dienstverlener, *, in_plaats_van: Dienstverlener | None = None) -> None:
+        """Register a service provider, or replace what was registered.
+
+        Raises:
+            Gewijzigd: ``in_plaats_van`` is given and is not what the register holds now.
+        """
+        only_if = {
+            "ConditionExpression": "inhoud = :inhoud",
+            "ExpressionAttributeValues": pack({":inhoud": _inhoud(in_plaats_van)}),
+        }
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=pack({"pk": dienstverlener.oin, "inhoud": _inhoud(dienstverlener)}),
+                **(only_if if in_plaats_van else {}),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            raise Gewijzigd from None
         self._cache.pop(dienstverlener.oin, None)
+
+
+def _inhoud(dienstverlener: Dienstverlener | None) -> str | None:
+    return dienstverlener.model_dump_json() if dienstverlener else None
