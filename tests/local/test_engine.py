@@ -191,7 +191,7 @@ def test_what_the_engine_refuses_is_left_out_and_listed() -> None:
         "DependsOn": "Wacht",
         "Properties": {"Policies": [{"PolicyDocument": {"Statement": [{"Effect": "Allow", "Condition": condition}]}}]},
     }
-    template, left_out = dropped.supported({"Resources": {"Wacht": guard, "Rol": role}})
+    template, left_out = dropped.supported({"Resources": {"Wacht": guard, "Rol": role}}, {})
     assert list(template["Resources"]) == ["Rol"]
     assert template["Resources"]["Rol"]["DependsOn"] == []
     assert "Condition" not in json.dumps(template)

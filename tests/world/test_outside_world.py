@@ -6,19 +6,14 @@ from typing import Any
 import pytest
 import requests
 
-from local.world import World, demo
+from local.environment import AUDIENCE, CALLBACK_TOKEN, TEMPLATES
+from local.world import World
 from local.world.bounded import BoundedCounter
 from local.world.outcomes import OTHERWISE, OUTCOMES, outcome_for
 
 
 def demo_world() -> World:
-    return World(
-        clients=demo.CLIENTS,
-        audience=demo.AUDIENCE,
-        templates=demo.TEMPLATES,
-        callback_token=demo.CALLBACK_TOKEN,
-        api_key=demo.API_KEY,
-    )
+    return World(clients=[], audience=AUDIENCE, templates=TEMPLATES, callback_token=CALLBACK_TOKEN)
 
 
 @pytest.mark.parametrize("path", ["/", "/notifynl/", "/notifynl", "/ontvanger/", "/idp/jwks.json"])
