@@ -7,132 +7,27 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from local.data import Geval
+from local.cases import ENDED, Cases, Run
 from local.environment import Environment
 from local.guarded import guarded
 from local.provider import ServiceProvider
 
-PATIENCE_SECONDS = 150
-ENDED = {"OK", "NOK", "ONBEKEND"}
 _MARKS = {"bezorgd": "✓", "verzonden": "…"}
 
 
-@dataclass
-class Run:
-    """One case under way."""
-
-    geval: Geval
-    sent_at: float
-    http: int
-    probleem: str | None = None
-    notificatie_id: str | None = None
-    state: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
-    faults: list[str] = field(default_factory=list)
-
-    @property
-    def attempts(self) -> list[str]:
-        """For example ``["email permanent-mislukt", "sms bezorgd"]``; what was given back never went out."""
-        pogingen = [poging for poging in self.state.get("pogingen", []) if poging.get("uitslag") != "teruggegeven"]
-        return [f"{poging['kanaal']} {poging.get('uitslag', 'onderweg')}" for poging in pogingen]
-
-
-class Demo:
-    """Sends the cases and follows them to their end."""
-
-    def __init__(self, environment: Environment) -> None:
-        self.environment = environment
-        self.providers = {
-            aansluiting.client.id: ServiceProvider(
-                aansluiting, f"{environment.world.identity.issuer}/token", environment.api_url
-            )
-            for aansluiting in environment.data.aansluitingen
-        }
-        self.cases = [geval for geval in environment.data.gevallen if geval.variant in (None, environment.variant)]
-        self.runs: list[Run] = []
-
-    def run(self) -> Iterator[Run]:
-        """Send everything, then give each case as it ends. A repeated reference is sent after its first."""
-        for geval in self.cases:
-            self.runs.append(self._send(geval))
-        waiting = list(self.runs)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while waiting:
-            for run in list(waiting):
-                if self._ended(run) or time.monotonic() > deadline:
-                    waiting.remove(run)
-                    run.faults = list(self._faults(run))
-                    yield run
-            time.sleep(0.5)
-
-    def _send(self, geval: Geval) -> Run:
-        body = {
-            "referentie": geval.referentie,
-            "doelId": geval.doelId,
-            "ontvanger": self.environment.data.ontvanger(geval),
-            "bericht": {"onderwerp": "Er is een besluit voor u", "tekst": geval.tekst},
-            **({"dienst": geval.dienst} if geval.dienst else {}),
-        }
-        path = "/notificaties/_op-adres" if "adres" in body["ontvanger"] else "/notificaties"
-        sent_at = time.monotonic()
-        answer = self.providers[geval.afzender].send(path, body)
-        content = answer.json()
-        run = Run(geval, sent_at, answer.status_code, seconds=time.monotonic() - sent_at)
-        if answer.status_code == 202:
-            run.notificatie_id = content["id"]
-        else:
-            run.probleem = str(content["type"]).rsplit(":", 1)[-1]
-        return run
-
-    def _ended(self, run: Run) -> bool:
-        if run.notificatie_id is None:
-            return True
-        run.state = self.providers[run.geval.afzender].notificatie(run.notificatie_id)
-        run.seconds = time.monotonic() - run.sent_at
-        return run.state["aflevering"] in ENDED
-
-    def _faults(self, run: Run) -> Iterator[str]:
-        """What differs from what was expected."""
-        verwacht = run.geval.verwacht
-        if run.http != verwacht.http:
-            yield f"HTTP {run.http}, expected {verwacht.http}"
-        if run.probleem != verwacht.probleem:
-            yield f"problem {run.probleem}, expected {verwacht.probleem}"
-        if verwacht.zelfde_als:
-            first = next(other for other in self.runs if other.geval.referentie == verwacht.zelfde_als)
-            if run.notificatie_id != first.notificatie_id:
-                yield "not the same notification"
-        if verwacht.aflevering:
-            yield from self._outcome_faults(run)
-
-    def _outcome_faults(self, run: Run) -> Iterator[str]:
-        verwacht = run.geval.verwacht
-        if run.state.get("aflevering") != verwacht.aflevering:
-            yield f"aflevering {run.state.get('aflevering')}, expected {verwacht.aflevering}"
-        if run.state.get("reden") != verwacht.reden:
-            yield f"reden {run.state.get('reden')}, expected {verwacht.reden}"
-        if run.attempts != list(verwacht.pogingen):
-            yield f"attempts {run.attempts}, expected {list(verwacht.pogingen)}"
-        notifynl = self.environment.world.notifynl
-        references = [
-            f"{run.notificatie_id}-{poging['nummer']}"
-            for poging in run.state.get("pogingen", [])
-            if poging.get("uitslag") != "teruggegeven"
-        ]
-        for reference in references:
-            if (count := notifynl.accepted_count(reference)) != 1:
-                yield f"attempt {reference[-1]} reached the provider {count} times"
-        if verwacht.ontvangen_op:
-            recipients = {message.submission.recipient for ref in references for message in notifynl.messages(ref)}
-            if recipients != {verwacht.ontvangen_op}:
-                yield "delivered to another address than expected"
+def cases_of(environment: Environment) -> Cases:
+    """The cases, sent over HTTP by service providers with tokens of their own."""
+    token_url = f"{environment.world.identity.issuer}/token"
+    providers = {
+        aansluiting.client.id: ServiceProvider(aansluiting, token_url, environment.api_url)
+        for aansluiting in environment.data.aansluitingen
+    }
+    return Cases(environment.data, environment.variant, environment.world, providers)
 
 
 def line(run: Run) -> str:
@@ -151,7 +46,7 @@ def line(run: Run) -> str:
     return text + "".join(f"\n      [red]{fault}[/]" for fault in run.faults)
 
 
-def direct_lookup(demo: Demo) -> list[str]:
+def direct_lookup(demo: Cases) -> list[str]:
     """Variant centraal-register: a service provider looks somebody up. Gives what differs from what was expected."""
     provider = demo.providers["gemeente-voorbeeld"]
     ontvanger = {"identificatieType": "BSN", "identificatieNummer": "999990020"}
@@ -164,7 +59,7 @@ def direct_lookup(demo: Demo) -> list[str]:
     return faults
 
 
-def wait_for_events(environment: Environment, demo: Demo, seconds: float = 45) -> tuple[list[Any], list[str]]:
+def wait_for_events(environment: Environment, demo: Cases, seconds: float = 45) -> tuple[list[Any], list[str]]:
     """The events of the demo's webhooks, when each notification's last change has come, and what is missing."""
     expected = {run.notificatie_id for run in demo.runs if run.notificatie_id}
     deadline = time.monotonic() + seconds
@@ -189,11 +84,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def show(environment: Environment, console: Console) -> int:
     """Run the cases, printing as they end; gives the exit code."""
-    demo = Demo(environment)
-    console.print(f"\n[bold]OND, variant {environment.variant}: {len(demo.cases)} gevallen[/]\n")
+    demo = cases_of(environment)
+    console.print(f"\n[bold]OND, variant {environment.variant}: {len(demo.all)} gevallen[/]\n")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("notificaties", total=len(demo.cases))
+        task = progress.add_task("notificaties", total=len(demo.all))
         for run in demo.run():
             console.print(line(run))
             progress.advance(task)

@@ -1,15 +1,15 @@
 """The demo's data, as YAML, and how it gets into the system."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from beheer.bestand import lees
-from local.deploy import Deployment
 from local.world import Client
 from ond.aansluitregister import Aansluitregister, Dienstverlener, Doel
 from ond.geheimen import Geheim
@@ -168,7 +168,30 @@ def read(folder: Path = FOLDER) -> DemoData:
     )
 
 
-def load(data: DemoData, deployment: Deployment, *, world_url: str, api_key: str, callback_token: str) -> None:
+class Deployed(Protocol):
+    """Where the data go: physical names by logical id, and clients of an operator."""
+
+    @property
+    def tables(self) -> Mapping[str, str]:
+        """Names of tables."""
+        ...
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """Ids of KMS keys."""
+        ...
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """Names or ARNs of secrets."""
+        ...
+
+    def client(self, service: str) -> Any:
+        """A boto3 client."""
+        ...
+
+
+def load(data: DemoData, deployment: Deployed, *, world_url: str, api_key: str, callback_token: str) -> None:
     """Put the data where an operator, and the people themselves, would put it."""
     secrets = deployment.client("secretsmanager")
     secrets.put_secret_value(SecretId=deployment.secrets["NotifyNlApiKeySecret"], SecretString=api_key)

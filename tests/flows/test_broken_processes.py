@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from local.demo import Demo, wait_for_events
+from local.demo import cases_of, wait_for_events
 from local.engine import Engine, function_processes
 from local.environment import Environment
 from tests.flows.events import assert_gap_free
@@ -46,7 +46,7 @@ class Killer(threading.Thread):
 def test_killing_every_function_process_once_changes_no_outcome() -> None:
     with Environment(on_step=lambda _step: None) as environment:
         killer = Killer(environment.engine)
-        demo = Demo(environment)
+        demo = cases_of(environment)
         killer.start()
         try:
             faults = {run.geval.toont: run.faults for run in demo.run() if run.faults}

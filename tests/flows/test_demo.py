@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.demo import Demo, direct_lookup, wait_for_events
+from local.demo import cases_of, direct_lookup, wait_for_events
 from local.environment import Environment
 from tests.flows.events import assert_gap_free
 
@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.xdist_group("engine"), pytest.mark.timeout(240)]
 
 
 def test_every_case_of_the_demo_ends_as_expected_and_is_told_to_the_webhook(environment: Environment) -> None:
-    demo = Demo(environment)
+    demo = cases_of(environment)
     faults = {run.geval.toont: run.faults for run in demo.run() if run.faults}
     assert faults == {}
     assert len(demo.runs) >= 21
