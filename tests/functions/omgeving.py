@@ -324,7 +324,7 @@ def partij(
     *identificaties: tuple[str, str], id_: str = "p1", kanalen: tuple[str, ...] = ("email",), **adressen: str
 ) -> Partij:
     """A person with verified contact details, each with a default value."""
-    values = {"email": "a@voorbeeld.nl", "telefoonnummer": "+31612345699"} if not adressen else adressen
+    values = adressen or {"email": "a@voorbeeld.nl", "telefoonnummer": "+31612345699"}
     return Partij(
         id=id_,
         identificaties=tuple(
@@ -337,7 +337,7 @@ def partij(
             )
             for soort, waarde in values.items()
         ),
-        voorkeurskanalen=(Voorkeurskanaal(kanalen=kanalen),),  # type: ignore[arg-type]  # as enum values
+        voorkeurskanalen=(Voorkeurskanaal(kanalen=kanalen),),
     )
 
 

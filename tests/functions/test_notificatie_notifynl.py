@@ -64,7 +64,7 @@ def test_a_message_goes_out_by_its_channel_with_our_reference(
     assert provider.verstuur(soort, zending(adres), id_) == Antwoord(Uitslag.VERZONDEN)
     [message] = world.notifynl.messages(id_)
     assert (message.submission.type, message.submission.body) == (type_, "Tekst")
-    assert message.submission.recipient == adres.split("\n")[0]
+    assert message.submission.recipient == adres.split("\n", maxsplit=1)[0]
     assert message.submission.subject == (None if soort is Kanaal.SMS else "Onderwerp")
     assert provider.vraag_na(id_) == Antwoord(Uitslag.VERZONDEN)
 

@@ -33,6 +33,15 @@ class Clock:
         """Back to the real time."""
         self._travel.stop()
 
+    def check_thread(self) -> None:
+        """The functions' world (modules, environment, time) is this process's, so only one thread may run them.
+
+        Raises:
+            RuntimeError: called from another thread than the one that made the pump.
+        """
+        if threading.get_ident() != self._owner:
+            raise RuntimeError("only the thread that made the pump may run functions")
+
     def now(self) -> datetime:
         """The moment at which time stands still."""
         return datetime.now(UTC)

@@ -40,6 +40,7 @@ class Functions:
 
     def invoke(self, function: str, event: Any) -> Outcome:
         """Run a function (logical id) on an event: by an idle instance, else after a cold start."""
+        self._clock.check_thread()
         spec = self.specs[function]
         request_id = self._new_id()
         invocation = Invocation(function, self._clock.now() + timedelta(seconds=spec.timeout))

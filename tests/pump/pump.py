@@ -20,12 +20,12 @@ import botocore.loaders
 import botocore.session
 from boto3.dynamodb.types import Binary, TypeDeserializer
 from moto import mock_aws
-from moto.moto_api._internal import mock_random
 
 from local.resolve import Resolved, Surroundings
 from local.template import ROOT
 from tests.pump import events, stack, wiring
 from tests.pump.calls import Call
+from tests.pump.chance import repeatable
 from tests.pump.clock import Clock
 from tests.pump.functions import Failure, Functions
 from tests.pump.gateway import Gateway, Request, Response, query_of
@@ -101,7 +101,7 @@ class Pump:
         translated = stack.translated(path, changed, tuple(sorted(self._parameters.items())), self.surroundings.region)
         self._translated = translated
         self._root = root
-        self._secrets = dict(secrets or {})
+        self._given_secrets = dict(secrets or {})
         self._seed = seed
         self._numbers = itertools.count(1)
         self._exit = ExitStack()
@@ -148,29 +148,37 @@ class Pump:
             )
         )
         os.environ.pop("AWS_PROFILE", None)
-        starting.callback(random.setstate, random.getstate())
-        random.seed(self._seed)
-        mock_random.seed(self._seed)
+        starting.enter_context(repeatable(self._seed))
         self.clock.start()
         starting.callback(self.clock.stop)
         starting.enter_context(mock_aws())
         boto3.setup_default_session(botocore_session=_session())
         starting.enter_context(visible_on_time())
-        self.resolved = stack.make(self._translated, self._parameters, self.surroundings, self.client)
-        for logical_id, value in self._secrets.items():
+        self._wire(stack.make(self._translated, self._parameters, self.surroundings, self.client))
+        for logical_id, value in self._given_secrets.items():
             self.set_secret(logical_id, value)
-        self._wire(self.resolved)
         starting.enter_context(self._functions.calls.intercepted())
 
     def _wire(self, resolved: Resolved) -> None:
         """Connect what the resolved template connects, in the order of its source."""
         place = {name: index for index, name in enumerate(self._source["Resources"])}
-        account, region = self.surroundings.account, self.surroundings.region
+
+        def ids(type_: str) -> dict[str, str]:
+            return {
+                name: resolved.resources[name].ref for name in sorted(resolved.of_type(type_), key=place.__getitem__)
+            }
+
+        self.resolved = resolved
+        #: Physical ids by logical id, in the template's order: names, URLs (queues), ids (keys) and ARNs (secrets).
+        self.functions: Mapping[str, str] = ids("AWS::Lambda::Function")
+        self.queues: Mapping[str, str] = ids("AWS::SQS::Queue")
+        self.tables: Mapping[str, str] = ids("AWS::DynamoDB::Table")
+        self.keys: Mapping[str, str] = ids("AWS::KMS::Key")
+        self.secrets: Mapping[str, str] = ids("AWS::SecretsManager::Secret")
         self._functions.specs = wiring.functions(resolved, self._root)
-        queues = resolved.of_type("AWS::SQS::Queue")
+        account, region = self.surroundings.account, self.surroundings.region
         self._queues = {
-            name: Queue(account, region, queues[name].attributes["QueueName"])
-            for name in sorted(queues, key=lambda name: place[name])
+            name: Queue(account, region, resolved.resources[name].attributes["QueueName"]) for name in self.queues
         }
         sources = wiring.event_sources(resolved)
         self._sources = {name: sources[name] for name in self._queues if name in sources}
@@ -197,11 +205,6 @@ class Pump:
         self.clock.advance(seconds)
 
     # ------------------------------------------------------------ functions
-
-    @property
-    def functions(self) -> tuple[str, ...]:
-        """Logical ids."""
-        return tuple(self._functions.specs)
 
     def function_environment(self, function: str) -> dict[str, str]:
         """The environment variables that the template gives a function."""
@@ -240,7 +243,7 @@ class Pump:
         received: list[dict[str, Any]] = []
         while len(received) < size:
             answer = self.client("sqs").receive_message(
-                QueueUrl=self.queue_url(queue),
+                QueueUrl=self.queues[queue],
                 MaxNumberOfMessages=min(10, size - len(received)),
                 MessageSystemAttributeNames=["All"],
                 MessageAttributeNames=["All"],
@@ -257,7 +260,7 @@ class Pump:
                 {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
                 for index, message in enumerate(messages[start : start + 10])
             ]
-            self.client("sqs").delete_message_batch(QueueUrl=self.queue_url(queue), Entries=entries)
+            self.client("sqs").delete_message_batch(QueueUrl=self.queues[queue], Entries=entries)
 
     def step(self) -> Delivery | None:
         """Deliver one batch from a queue that has something to deliver; None where all is at rest for now."""
@@ -320,15 +323,6 @@ class Pump:
             if message.receivable_from > self.now
         ]
 
-    @property
-    def queues(self) -> tuple[str, ...]:
-        """Logical ids, in the template's order."""
-        return tuple(self._queues)
-
-    def queue_url(self, queue: str) -> str:
-        """For a client."""
-        return self.resolved.resources[queue].ref
-
     def queue_depths(self) -> dict[str, int]:
         """How many messages are in each queue that is not empty, dead-letter queues included."""
         depths = {name: len(queue.messages()) for name, queue in self._queues.items()}
@@ -347,7 +341,7 @@ class Pump:
         text = body if isinstance(body, str) else json.dumps(body)
         grouped = {"MessageGroupId": group} if group else {}
         sent = self.client("sqs").send_message(
-            QueueUrl=self.queue_url(queue), MessageBody=text, DelaySeconds=delay, **grouped
+            QueueUrl=self.queues[queue], MessageBody=text, DelaySeconds=delay, **grouped
         )
         return str(sent["MessageId"])
 
@@ -397,13 +391,9 @@ class Pump:
             self._clients[service] = boto3.client(service, region_name=self.surroundings.region)
         return self._clients[service]
 
-    def table_name(self, table: str) -> str:
-        """For a client."""
-        return self.resolved.resources[table].ref
-
     def scan(self, table: str) -> list[dict[str, Any]]:
         """All items of a table (logical id) as plain values."""
-        pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.table_name(table))
+        pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.tables[table])
         deserializer = TypeDeserializer()
         return [
             {name: _plain(deserializer.deserialize(value)) for name, value in item.items()}
@@ -413,13 +403,11 @@ class Pump:
 
     def secret(self, secret: str) -> str:
         """The value of a secret (logical id)."""
-        arn = self.resolved.resources[secret].ref
-        return str(self.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
+        return str(self.client("secretsmanager").get_secret_value(SecretId=self.secrets[secret])["SecretString"])
 
     def set_secret(self, secret: str, value: str) -> None:
         """Give a secret another value; functions may remember the old one for a while."""
-        arn = self.resolved.resources[secret].ref
-        self.client("secretsmanager").put_secret_value(SecretId=arn, SecretString=value)
+        self.client("secretsmanager").put_secret_value(SecretId=self.secrets[secret], SecretString=value)
 
     def _new_id(self) -> str:
         """Looks random, but is the same in every run."""

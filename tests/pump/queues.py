@@ -39,11 +39,13 @@ def visible_on_time() -> Iterator[None]:
     On a clock that stands still, a message handed back with a timeout of zero would stay hidden.
     """
 
-    def visible(message: models.Message) -> bool:
+    def reached(milliseconds: float) -> bool:
         # Half a millisecond: moto computes in floating point.
-        return bool(unix_time_millis() >= message.visible_at - 0.5)
+        return bool(unix_time_millis() >= milliseconds - 0.5)
 
-    with mock.patch.object(models.Message, "visible", property(visible)):
+    visible = property(lambda message: reached(message.visible_at))
+    delayed = property(lambda message: not reached(message.delayed_until))
+    with mock.patch.object(models.Message, "visible", visible), mock.patch.object(models.Message, "delayed", delayed):
         yield
 
 
