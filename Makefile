@@ -9,7 +9,7 @@ PIP_COMPILE := $(VENV)/bin/pip-compile --quiet --strip-extras --generate-hashes 
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run sam-backend test check bench lock build deploy clean
+.PHONY: help demo run sam-backend test check crash-sweep lock build deploy clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,8 +45,8 @@ check: $(VENV)/.done $(SAM_VENV)/.done  ## ruff, mypy, cfn-lint on what is reall
 test: check  ## everything: check, and all tests
 	$(RUN) -m pytest -n 2 --dist loadgroup --ignore=tests/template/test_lint.py --ignore=tests/template/test_sam_validate.py
 
-bench: $(VENV)/.done  ## what the chain takes on this machine
-	@$(RUN) -m local.bench
+crash-sweep: $(VENV)/.done  ## kill a function at every outgoing call there is (make test takes every sixth)
+	OND_CRASH_STEP=1 $(RUN) -m pytest -n 2 -rP tests/chain -k crash
 
 lock: $(VENV)/.done  ## make requirements*.txt anew from pyproject.toml
 	$(PIP_COMPILE) --extra beheer --extra local --extra dev --output-file requirements-dev.txt pyproject.toml

@@ -30,7 +30,7 @@ class Answer:
 
 
 class PumpProvider:
-    """A service provider that calls the API on the pump; it repeats what was answered with a 5xx, as a client should."""
+    """A service provider that calls the API on the pump; it repeats what a 5xx answered, as a client should."""
 
     def __init__(self, chain: "Chain", client_id: str) -> None:
         self._chain = chain

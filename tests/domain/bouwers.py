@@ -13,7 +13,7 @@ OIN = "00000099000000001000"
 ANDERE_OIN = "00000099000000002000"
 
 #: Nothing is kept on disk, and a slow machine fails no test.
-eigenschap = settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+eigenschap = settings(max_examples=100, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def notificatie(

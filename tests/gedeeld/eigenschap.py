@@ -3,7 +3,7 @@
 from hypothesis import HealthCheck, settings
 
 eigenschap = settings(
-    max_examples=100,
+    max_examples=60,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

