@@ -86,9 +86,10 @@ def bezorg(delivery: Delivery[BezorgPoging], deps: Dependencies) -> Iterable[Out
     if verzegeld is None:
         poging = deps.pogingen.geef_terug(ours, moment)
     else:
+        # Noted before the claim: who finds a claim can count on it that the provider will be asked.
+        deps.agenda.noteer(eerste_navraag(ours.id, moment, deps.settings.navraag_na), moment)
         poging = deps.pogingen.claim(ours)
         if poging is ours:
-            deps.agenda.noteer(eerste_navraag(poging.id, moment, deps.settings.navraag_na), moment)
             poging = _roep_aan(ours, verzegeld, deps)
     if poging.uitslag is None:
         poging = _zoek_uit(poging, verzegeld, deps, moment)

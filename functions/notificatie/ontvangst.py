@@ -75,7 +75,7 @@ def _controleer_token(event: dict[str, Any], expected: str) -> None:
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     given = str(headers.get("authorization", ""))
     # As bytes, and all of them: no exception on odd characters, and no telling from the time how much was right.
-    if not hmac.compare_digest(given.encode(), f"Bearer {expected}".encode()):
+    if not hmac.compare_digest(given.encode(errors="replace"), f"Bearer {expected}".encode()):
         raise Problem(
             HTTPStatus.UNAUTHORIZED,
             "niet-aangemeld",

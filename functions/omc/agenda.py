@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from omc.afspraken import BEWAKING, DEFINITIEF, ROUTERING, WEBHOOK
-from omc.notificatie import Notificatie, Status, vervolg
+from omc.notificatie import EINDE, Notificatie, Status, vervolg
 from omc.notificaties import Notificaties
 from ond.agenda import Agenda, Moment
 from ond.aws import client
@@ -57,13 +57,20 @@ def dependencies() -> Dependencies:
 
 
 def bewaak(moment: Moment, deps: Dependencies) -> None:
-    """A notification that is not on its way goes on the routing queue again; looked after until it is."""
+    """A notification that is not on its way goes on the routing queue again; looked after until it is.
+
+    On its way: a provider has the latest attempt. From there the Notificatie Service answers for an outcome.
+    """
     notificatie = deps.notificaties.lees(moment.over)
-    if notificatie is None or notificatie.status not in (Status.AANGENOMEN, Status.IN_VERZENDING):
+    if notificatie is None or notificatie.status in EINDE:
         return
-    if notificatie.wacht_op_uitslag or notificatie.poging is None:
+    poging = notificatie.poging
+    volgende = vervolg(notificatie, timedelta(seconds=deps.settings.herhaling_na))
+    if poging is None or poging.uitslag is None:
         _routeer(notificatie, max(1, len(notificatie.pogingen)), deps)
-    elif (volgende := vervolg(notificatie, timedelta(seconds=deps.settings.herhaling_na))) and volgende.op <= nu():
+    elif volgende is None:
+        return
+    elif volgende.op <= nu():
         _routeer(notificatie, volgende.poging, deps)
     again = Moment(BEWAKING, moment.over, nu() + timedelta(seconds=deps.settings.bewaking_na))
     deps.agenda.noteer(again, nu())

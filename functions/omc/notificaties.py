@@ -16,7 +16,7 @@ from ond.berichten import Bericht, Kanaal, Uitslag
 from ond.dynamodb import Item, batch_get, pack, unpack
 from ond.identificatie import Identificatie
 from ond.tijd import naar_ms, van_ms
-from ond.verzegeling import Verzegeling
+from ond.verzegeling import Onleesbaar, Verzegeling
 
 #: Proof of delivery is kept for a year.
 TOESTAND_BEWAARD = timedelta(days=365)
@@ -118,15 +118,16 @@ class Notificaties:
         return {item["pk"]: _from_item(item) for item in items}
 
     def lees_inhoud(self, notificaties: Iterable[Notificatie], verzegeling: Verzegeling) -> dict[str, Inhoud]:
-        """The contents that still exist, by notification id."""
+        """The contents that still exist and can be read, by notification id."""
         by_id = {notificatie.id: notificatie for notificatie in notificaties}
-        items = batch_get(self._client, self._table, map(_inhoud_key, by_id.values()))
-        return {
-            item["pk"]: Inhoud.model_validate_json(
-                verzegeling.open(item["verzegeld"], _inhoud_label(by_id[item["pk"]]))
-            )
-            for item in items
-        }
+        found = {}
+        for item in batch_get(self._client, self._table, map(_inhoud_key, by_id.values())):
+            try:
+                plaintext = verzegeling.open(item["verzegeld"], _inhoud_label(by_id[item["pk"]]))
+            except Onleesbaar:
+                continue
+            found[item["pk"]] = Inhoud.model_validate_json(plaintext)
+        return found
 
 
 def _toestand_key(notificatie_id: str) -> dict[str, str]:

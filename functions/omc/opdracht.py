@@ -2,6 +2,8 @@
 
 import hashlib
 import hmac
+import re
+import unicodedata
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -18,26 +20,34 @@ from ond.tijd import tekst as tijdstip_tekst
 Tijdstip = Annotated[datetime, PlainSerializer(tijdstip_tekst, when_used="json")]
 
 
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("mag geen stuurtekens bevatten")
-    return value
+# Control characters, halves of characters, and marks that turn the reading direction round: they hide what is written.
+_CATEGORIES = {"Cc", "Cs"}
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def _text(value: str) -> str:
-    if not value.replace("\n", "").replace("\t", "").isprintable():
+def _tekst(value: str) -> str:
+    value = value.replace("\r\n", "\n")
+    if any(char not in "\n\t" and (unicodedata.category(char) in _CATEGORIES or char in _BIDI) for char in value):
         raise ValueError("mag geen stuurtekens bevatten, behalve regeleinden en tabs")
+    if not value.strip():
+        raise ValueError("mag niet leeg zijn")
     return value
 
 
-Regel = Annotated[str, AfterValidator(_printable)]
+def _regel(value: str) -> str:
+    if "\n" in value or "\t" in value:
+        raise ValueError("moet op een regel passen")
+    return _tekst(value)
+
+
+Regel = Annotated[str, AfterValidator(_regel)]
 
 
 class Bericht(ApiModel):
     """What it says. An SMS has no subject, so everything that matters must be in the text."""
 
     onderwerp: Regel = Field(min_length=1, max_length=200)
-    tekst: Annotated[str, AfterValidator(_text)] = Field(min_length=1, max_length=10_000)
+    tekst: Annotated[str, AfterValidator(_tekst)] = Field(min_length=1, max_length=10_000)
 
 
 class _Opdracht(ApiModel):
@@ -84,10 +94,13 @@ def _email(adres: str) -> str:
 
 
 def _mobiel(nummer: str) -> str:
+    """Dutch mobile numbers only: sending to dear foreign numbers is a known fraud."""
+    if not re.fullmatch(r"\+31[0-9 ]{8,14}", nummer):
+        raise ValueError("is geen Nederlands telefoonnummer in internationale vorm (+316...)")
     try:
         parsed = parse(nummer, None)
     except NumberParseException:
-        raise ValueError("is geen telefoonnummer in internationale vorm (+31...)") from None
+        raise ValueError("is geen Nederlands telefoonnummer in internationale vorm (+316...)") from None
     if not is_valid_number(parsed) or number_type(parsed) not in (
         PhoneNumberType.MOBILE,
         PhoneNumberType.FIXED_LINE_OR_MOBILE,
@@ -97,7 +110,7 @@ def _mobiel(nummer: str) -> str:
 
 
 def _brief(adres: str) -> str:
-    lines = [line.strip() for line in adres.splitlines() if line.strip()]
+    lines = [line.strip() for line in _tekst(adres).split("\n") if line.strip()]
     if not 3 <= len(lines) <= 7:
         raise ValueError("een postadres heeft drie tot zeven regels")
     return "\n".join(lines)

@@ -52,9 +52,10 @@ def _bereikbaar(profiel: Profielantwoord, _notificatie: Notificatie, _nu: dateti
 
 def _nog_eens(profiel: Profielantwoord, notificatie: Notificatie, _nu: datetime) -> Route | None:
     """The same channel once more, after a failure that may pass."""
-    poging = notificatie.poging
-    if poging is None or poging.uitslag not in (Uitslag.TIJDELIJK_MISLUKT, Uitslag.TECHNISCH_MISLUKT):
+    went_out = [poging for poging in notificatie.pogingen if poging.uitslag is not Uitslag.TERUGGEGEVEN]
+    if not went_out or went_out[-1].uitslag not in (Uitslag.TIJDELIJK_MISLUKT, Uitslag.TECHNISCH_MISLUKT):
         return None
+    poging = went_out[-1]
     if notificatie.mislukkingen(poging.kanaal) >= POGINGEN_PER_KANAAL:
         return None
     adres = adres_voor(profiel, notificatie, poging.kanaal)

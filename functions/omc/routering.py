@@ -81,6 +81,10 @@ def dependencies() -> Dependencies:
     )
 
 
+class ZonderInhoud(Exception):
+    """A notification that has not ended has no content that can be read; somebody must look at it."""
+
+
 @dataclass(frozen=True)
 class Dossier:
     """All that is known of one notification: its state, its content and what the address book says."""
@@ -95,6 +99,7 @@ class Dossiers:
     """The batch's notifications."""
 
     by_id: dict[str, Dossier]
+    zonder_inhoud: frozenset[str]
     opgezocht_op: datetime
 
 
@@ -112,7 +117,9 @@ def lees_dossiers(opdrachten: Sequence[RouteerNotificatie], deps: Dependencies, 
     inhoud = deps.notificaties.lees_inhoud(notificaties.values(), deps.inhoud)
     profielen = vraag_op([(notificaties[id_], inhoud[id_]) for id_ in inhoud], deps)
     return Dossiers(
-        {id_: Dossier(notificaties[id_], inhoud[id_], profielen[id_]) for id_ in inhoud}, opgezocht_op=moment
+        {id_: Dossier(notificaties[id_], inhoud[id_], profielen[id_]) for id_ in inhoud},
+        zonder_inhoud=frozenset(notificaties.keys() - inhoud.keys()),
+        opgezocht_op=moment,
     )
 
 
@@ -165,8 +172,11 @@ def routeer(delivery: Delivery[RouteerNotificatie], dossiers: Dossiers, deps: De
 
     Raises:
         Uitgesteld: somebody else changed the notification meanwhile.
+        ZonderInhoud: what must be sent cannot be read.
     """
     opdracht = delivery.body
+    if opdracht.notificatie_id in dossiers.zonder_inhoud:
+        raise ZonderInhoud
     yield Outgoing(
         deps.settings.terugkoppeling_queue_url,
         NotificatieGewijzigd(notificatie_id=opdracht.notificatie_id, oin=opdracht.oin),

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from omc.afspraken import DEFINITIEF, ROUTERING
+from omc.afspraken import BEWAKING, DEFINITIEF, ROUTERING
 from omc.notificatie import Notificatie, Status, vervolg
 from omc.notificaties import Conflict, Notificaties
 from ond.agenda import Agenda, Moment
@@ -26,6 +26,7 @@ class StatusSettings(Settings):
     routering_queue_url: Text
     terugkoppeling_queue_url: Text
     herhaling_na: Seconds
+    bewaking_na: Seconds
     definitief_na: Seconds
 
 
@@ -82,6 +83,8 @@ def verwerk(
         op = bezorgd_op + timedelta(seconds=deps.settings.definitief_na)
         deps.agenda.noteer(Moment(DEFINITIEF, notificatie_id, op), nu())
     if volgende := vervolg(bijgewerkt, timedelta(seconds=deps.settings.herhaling_na)):
+        look_again = volgende.op + timedelta(seconds=deps.settings.bewaking_na)
+        deps.agenda.noteer(Moment(BEWAKING, notificatie_id, look_again), nu())
         if volgende.op > nu():
             deps.agenda.noteer(Moment(ROUTERING, notificatie_id, volgende.op, volgende.poging), nu())
         else:

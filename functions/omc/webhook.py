@@ -20,11 +20,13 @@ from ond.agenda import Agenda, Moment
 from ond.aws import client
 from ond.berichten import StuurWijzigingen
 from ond.log import fault, logger
-from ond.queues import Delivery, Outgoing, consume
+from ond.queues import Delivery, Outgoing, Uitgesteld, consume
 from ond.settings import Seconds, Settings, Text, read
 from ond.tijd import nu
 
 TIMEOUT_SECONDS = 10
+#: With less left of this function's own time, another invocation goes on.
+ENOUGH_SECONDS = 2
 EEN_DAG = 86_400
 PAGES_AT_ONCE = 10
 
@@ -83,6 +85,9 @@ def stuur(delivery: Delivery[StuurWijzigingen], context: Context, deps: Dependen
 
     Who finds the turn taken leaves it to the one who has it, because that one looks again after giving it back. A
     sender that dies keeps the turn no longer than its own time-out, and its message comes back later than that.
+
+    Raises:
+        Uitgesteld: this function's time is nearly over and there is more to send.
     """
     oin = delivery.body.oin
     dienstverlener = deps.register.dienstverlener(oin)
@@ -99,6 +104,8 @@ def stuur(delivery: Delivery[StuurWijzigingen], context: Context, deps: Dependen
             return ()
         if not deps.wijzigingen.lees(oin, stand.tot, 1):
             return ()
+        if beurt.seconds_left() < ENOUGH_SECONDS:
+            raise Uitgesteld(1)
 
 
 @dataclass(frozen=True)
@@ -122,8 +129,9 @@ class Beurt:
 def _stuur_alles(beurt: Beurt, stand: Webhookstand, deps: Dependencies) -> Webhookstand:
     """Send page after page; how far it got. After a failure the agenda tries again, later with every failure."""
     while paginas := deps.wijzigingen.lees(beurt.oin, stand.tot, PAGES_AT_ONCE):
-        timeout = min(TIMEOUT_SECONDS, beurt.seconds_left() - 1)
-        if timeout > 1 and _post(beurt.url, paginas, timeout, deps):
+        if beurt.seconds_left() < ENOUGH_SECONDS:
+            break
+        if _post(beurt.url, paginas, min(TIMEOUT_SECONDS, beurt.seconds_left() - 1), deps):
             stand = Webhookstand(tot=paginas[-1].positie)
             if not deps.standen.leg_neer(beurt.oin, beurt.wie, stand, klaar=False):
                 break

@@ -1,11 +1,13 @@
 """The feed: every change of every notification of a service provider, once, in order, without gaps.
 
     {"pk": "00000099000000001000", "positie": 17, "wijzigingen": [...], "ttl": ...}   a page
+    {"pk": "00000099000000001000", "positie": 0, "tot": 17}                           where the feed ends
     {"pk": "gevoed#6f9619ff-...", "positie": 0, "versie": 3, "ttl": ...}              what the feed has of one
     {"pk": "webhook#00000099000000001000", "positie": 0, "tot": 16, ...}              how far its webhook is
 
-A page and the marks of what is on it are written in one transaction, the page only where its position is still free.
-So no change is on two pages, and a page never appears before the one in front of it.
+A page, the feed's end and the marks of what is on the page are written in one transaction, only where the end is still
+where it was read. So no change is on two pages, a page never appears before the one in front of it, and positions go on
+after all pages have gone by themselves.
 """
 
 from collections.abc import Iterable, Sequence
@@ -80,8 +82,13 @@ class Wijzigingen:
             if wijziging.versie > versie
         ]
         ttl = int((nu + BEWAARD).timestamp())
-        page = {"pk": oin, "positie": self.laatste_positie(oin) + 1, "wijzigingen": regels, "ttl": ttl}
-        writes = [self._put(page, "attribute_not_exists(pk)")]
+        tot = self.laatste_positie(oin)
+        page = {"pk": oin, "positie": tot + 1, "wijzigingen": regels, "ttl": ttl}
+        stand = {**_stand_key(oin), "tot": tot + 1}
+        writes = [
+            self._put(page, "attribute_not_exists(pk)"),
+            self._put(stand, "attribute_not_exists(pk) OR tot = :tot", {":tot": tot}),
+        ]
         for notificatie, versie in new:
             mark = {**_mark_key(notificatie.id), "versie": notificatie.versie, "ttl": ttl}
             if versie:
@@ -98,17 +105,9 @@ class Wijzigingen:
         return {"Put": {**put, **({"ExpressionAttributeValues": pack(values)} if values else {})}}
 
     def laatste_positie(self, oin: str) -> int:
-        """The feed's end; 0 where it is empty."""
-        answer = self._client.query(
-            TableName=self._table,
-            KeyConditionExpression="pk = :oin",
-            ExpressionAttributeValues=pack({":oin": oin}),
-            ProjectionExpression="positie",
-            ScanIndexForward=False,
-            Limit=1,
-            ConsistentRead=True,
-        )
-        return int(unpack(answer["Items"][0])["positie"]) if answer["Items"] else 0
+        """The feed's end; 0 where nothing was ever in it."""
+        answer = self._client.get_item(TableName=self._table, Key=pack(_stand_key(oin)), ConsistentRead=True)
+        return int(unpack(answer["Item"])["tot"]) if "Item" in answer else 0
 
     def lees(self, oin: str, na: int, hoogstens: int) -> list[Pagina]:
         """Up to ``hoogstens`` pages after position ``na``."""
@@ -182,6 +181,10 @@ class Webhookstanden:
         except self._client.exceptions.ConditionalCheckFailedException:
             return None
         return unpack(answer["Attributes"])
+
+
+def _stand_key(oin: str) -> Item:
+    return {"pk": oin, "positie": 0}
 
 
 def _webhook_key(oin: str) -> Item:

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 import jwt
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from ond.identificatie import OIN
 from ond.log import fault, logger
@@ -72,10 +72,14 @@ def controleer(token: str, deps: Dependencies) -> Beller:
             options={"require": ["exp", "iat", "iss", "aud", "jti"]},
             leeway=5,
         )
-        return Beller(oin=_oin.validate_python(claims.get("oin"), strict=True), scope=str(claims.get("scope", "")))
+        scope = claims.get("scope")
+        return Beller(
+            oin=_oin.validate_python(claims.get("oin"), strict=True), scope=scope if isinstance(scope, str) else ""
+        )
     except jwt.PyJWKClientConnectionError:
         raise
-    except (jwt.PyJWTError, ValidationError) as error:
+    # Type and value errors: a key of another kind than the algorithm's, half characters, no OIN.
+    except (jwt.PyJWTError, TypeError, ValueError) as error:
         logger.info("token refused", **fault(error))
         raise Unauthorized from None
 

@@ -14,6 +14,9 @@ from local.world.postbox import CREATED, SENDING, Message
 from local.world.receipts import receipt
 from tests.pump import Pump, Response
 
+#: Between two runs of the agendas; a minute on AWS, less here because waiting times are in seconds.
+STEP_SECONDS = 10
+
 
 @dataclass
 class Answer:
@@ -136,7 +139,16 @@ class Chain:
 
     def run_until_ended(self, notificatie_ids: list[str]) -> None:
         """Let time pass until each has ended, and its webhook has been told."""
-        self.pump.run_until(lambda: self._ended(notificatie_ids), limit_seconds=3600, step=2)
+        self.pump.run_until(lambda: self._ended(notificatie_ids), limit_seconds=3600, step=STEP_SECONDS)
+
+    def run_until_quiet(self) -> None:
+        """Let time pass until no message is left anywhere."""
+
+        def quiet() -> bool:
+            self.settle()
+            return not self.pump.queue_depths()
+
+        self.pump.run_until(quiet, limit_seconds=3600, step=STEP_SECONDS)
 
     def _ended(self, notificatie_ids: list[str]) -> bool:
         self.settle()

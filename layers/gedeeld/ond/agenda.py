@@ -65,27 +65,36 @@ class Agenda:
         """Work everything that is due at ``nu``, oldest first, until done or until ``genoeg_tijd`` says to stop.
 
         A moment whose ``werk`` raises is noted again for a minute later, so that it holds up neither the others nor
-        the closing of its minute. Gives how many were worked.
+        the closing of its minute. How far it came is written down, so that the next run goes on from there. Gives how
+        many were worked.
         """
         done = 0
         start = self._wijzer(nu)
+        closed = start
         for minute in range(start, _minute(nu) + 1):
             for shard in range(SHARDS):
-                for moment in self._due(f"{minute}#{shard}", nu):
+                for moment in self._due(f"{minute}#{shard}", nu) if genoeg_tijd() else ():
+                    done += self._werk_een(moment, nu, werk)
                     if not genoeg_tijd():
-                        return done
-                    try:
-                        werk(moment)
-                    except Exception as error:  # noqa: BLE001 - one moment's fault must not stop the others
-                        logger.error("agenda moment failed", soort=moment.soort, over=moment.over, **fault(error))
-                        self.noteer(replace(moment, op=nu + timedelta(minutes=1)), nu)
-                    else:
-                        done += 1
-                    self._client.delete_item(TableName=self._table, Key=pack(moment.key))
-        closed = _minute(nu - MARGE)
+                        break
+            if not genoeg_tijd():
+                break
+            closed = min(minute + 1, _minute(nu - MARGE))
         if closed > start:
             self._client.put_item(TableName=self._table, Item=pack({**_WIJZER, "minuut": closed}))
         return done
+
+    def _werk_een(self, moment: Moment, nu: datetime, werk: Callable[[Moment], None]) -> int:
+        """Work one moment and take it off the agenda; gives 1 where it succeeded."""
+        succeeded = 1
+        try:
+            werk(moment)
+        except Exception as error:  # noqa: BLE001 - one moment's fault must not stop the others
+            logger.error("agenda moment failed", soort=moment.soort, over=moment.over, **fault(error))
+            self.noteer(replace(moment, op=nu + timedelta(minutes=1)), nu)
+            succeeded = 0
+        self._client.delete_item(TableName=self._table, Key=pack(moment.key))
+        return succeeded
 
     def _wijzer(self, nu: datetime) -> int:
         answer = self._client.get_item(TableName=self._table, Key=pack(_WIJZER), ConsistentRead=True)

@@ -1,6 +1,7 @@
 """The edge of the HTTP APIs: strict JSON in; problems (RFC 9457) and the headers of the NL API Design Rules out."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -216,7 +217,9 @@ def parse_json(text: str) -> Any:
         Problem: 400, says what is wrong without repeating the text.
     """
     try:
-        values = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_bounded_int)
+        values = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_bounded_int, parse_float=_finite
+        )
         json.dumps(values, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise ongeldig(f"De aanvraag is geen geldige JSON (regel {error.lineno}, positie {error.colno}).") from None
@@ -236,6 +239,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ongeldig(f"{name} is geen JSON.")
+
+
+def _finite(digits: str) -> float:
+    if math.isinf(number := float(digits)):
+        raise ongeldig("De JSON bevat een te groot getal.")
+    return number
 
 
 def _bounded_int(digits: str) -> int:

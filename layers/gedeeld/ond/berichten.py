@@ -4,8 +4,10 @@ Commands are imperative, events are past tense. Nothing personal is in the clear
 direct call between two functions and is never stored.
 """
 
+import re
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,6 +34,10 @@ class Uitslag(StrEnum):
     TERUGGEGEVEN = "teruggegeven"
 
 
+_POGING_ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-[1-9][0-9]{0,3}"
+PogingId = Annotated[str, Field(pattern=f"^{_POGING_ID}$")]
+
+
 class Bericht(BaseModel):
     """Base of every message."""
 
@@ -49,7 +55,7 @@ class RouteerNotificatie(Bericht):
 class BezorgPoging(Bericht):
     """Deliver by this channel. Without ``verzegeld`` it withdraws the attempt: unless it was sent, it is given back."""
 
-    poging_id: str
+    poging_id: PogingId
     oin: OIN
     kanaal: Kanaal
     opgezocht_op: datetime
@@ -70,7 +76,7 @@ class Zending(Bericht):
 class ReceiptOntvangen(Bericht):
     """A provider reported on an attempt. ``uitslag`` is already in our words, and the recipient is left out."""
 
-    poging_id: str
+    poging_id: PogingId
     uitslag: Uitslag
     reden: str | None = None
 
@@ -78,7 +84,7 @@ class ReceiptOntvangen(Bericht):
 class UitslagGemeld(Bericht):
     """The Notificatie Service reports the outcome of an attempt."""
 
-    poging_id: str
+    poging_id: PogingId
     oin: OIN
     uitslag: Uitslag
     reden: str | None = None
@@ -148,7 +154,7 @@ def uit_poging_id(poging_id: str) -> tuple[str, int]:
     Raises:
         ValueError: it is no attempt's id.
     """
-    notificatie_id, _, nummer = poging_id.rpartition("-")
-    if not notificatie_id or not nummer.isascii() or not nummer.isdigit():
+    if not re.fullmatch(_POGING_ID, poging_id):
         raise ValueError("no attempt id")
+    notificatie_id, _, nummer = poging_id.rpartition("-")
     return notificatie_id, int(nummer)

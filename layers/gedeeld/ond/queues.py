@@ -151,7 +151,8 @@ def _give_back(sqs: Any, record: dict[str, Any], error: Exception) -> None:
         sqs.change_message_visibility(
             QueueUrl=f"{sqs.meta.endpoint_url}/{account}/{name}",
             ReceiptHandle=record["receiptHandle"],
-            VisibilityTimeout=max(0, min(round(seconds), 43_200)),
+            # SQS holds a message for twelve hours in all, counted from its receipt.
+            VisibilityTimeout=max(0, min(round(seconds), 11 * 3600)),
         )
     except Exception as refusal:  # noqa: BLE001 - only the moment of return is lost
         logger.warning("visibility not changed", queue=name, message_id=record["messageId"], **fault(refusal))
