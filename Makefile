@@ -9,7 +9,7 @@ PIP_COMPILE := $(VENV)/bin/pip-compile --quiet --strip-extras --generate-hashes 
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run sam-backend test check crash-sweep lock build deploy clean
+.PHONY: help demo run sam-backend test check crash-sweep bench lock build deploy clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ test: check  ## everything: check, and all tests
 
 crash-sweep: $(VENV)/.done  ## kill a function at every outgoing call there is (make test takes every sixth)
 	OND_CRASH_STEP=1 $(RUN) -m pytest -n 2 -rP tests/chain -k crash
+
+bench: $(VENV)/.done  ## count what the chain asks of AWS for one notification
+	@$(RUN) -m tests.chain.bench
 
 lock: $(VENV)/.done  ## make requirements*.txt anew from pyproject.toml
 	$(PIP_COMPILE) --extra beheer --extra local --extra dev --output-file requirements-dev.txt pyproject.toml
