@@ -104,10 +104,6 @@ def main() -> None:
         table.add_row(name, *(f"{measured[number][0].calls[name] / number:.2f}" for number in sizes))
     table.add_section()
     table.add_row("write units", *(f"{measured[number][0].write_units / number:.2f}" for number in sizes))
-    sqs = {
-        number: sum(n for name, n in measured[number][0].calls.items() if name.startswith("sqs.")) for number in sizes
-    }
-    table.add_row("SQS requests (sending)", *(f"{sqs[number] / number:.2f}" for number in sizes))
     console.print(table)
 
 
