@@ -87,7 +87,7 @@ def stuur(delivery: Delivery[StuurWijzigingen], context: Context, deps: Dependen
     sender that dies keeps the turn no longer than its own time-out, and its message comes back later than that.
 
     Raises:
-        Uitgesteld: this function's time is nearly over and there is more to send.
+        Uitgesteld: this function's time is nearly over, and there may be more to send.
     """
     oin = delivery.body.oin
     dienstverlener = deps.register.dienstverlener(oin)
@@ -100,12 +100,11 @@ def stuur(delivery: Delivery[StuurWijzigingen], context: Context, deps: Dependen
             return ()
         if stand.niet_voor is None or stand.niet_voor <= nu():
             stand = _stuur_alles(beurt, stand, deps)
-        if not deps.standen.leg_neer(oin, beurt.wie, stand, klaar=True) or stand.mislukt:
-            return ()
-        if not deps.wijzigingen.lees(oin, stand.tot, 1):
-            return ()
+        kept_turn = deps.standen.leg_neer(oin, beurt.wie, stand, klaar=True)
         if beurt.seconds_left() < ENOUGH_SECONDS:
             raise Uitgesteld(1)
+        if not kept_turn or stand.mislukt or not deps.wijzigingen.lees(oin, stand.tot, 1):
+            return ()
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,13 @@ GEVALLEN: list[tuple[str, tuple[Kanaal, ...], Pogingen, Route]] = [
     ("after two that may pass the next", (SMS, EMAIL), ((SMS, TIJDELIJK), (SMS, TECHNISCH)), naar(EMAIL)),
     ("at the end a letter, also where not chosen", (EMAIL,), ((EMAIL, PERMANENT),), naar(BRIEF)),
     ("what was given back goes again", (EMAIL,), ((EMAIL, TERUG), (EMAIL, TERUG)), naar(EMAIL)),
+    ("a retry that was given back goes again", (SMS, EMAIL), ((SMS, TIJDELIJK), (SMS, TERUG)), naar(SMS)),
+    (
+        "given back after the last retry",
+        (SMS, EMAIL),
+        ((SMS, TIJDELIJK), (SMS, TIJDELIJK), (EMAIL, TERUG)),
+        naar(EMAIL),
+    ),
     ("everything failed for good", (EMAIL,), ((EMAIL, PERMANENT), (BRIEF, PERMANENT)), ONBEREIKBAAR),
     ("everything failed technically", (BRIEF,), ((BRIEF, TECHNISCH), (BRIEF, TECHNISCH)), STORING),
     ("one failed for good, one technically", (EMAIL,), ((EMAIL, PERMANENT), (BRIEF, PERMANENT)), ONBEREIKBAAR),

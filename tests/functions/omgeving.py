@@ -4,6 +4,7 @@ import importlib
 import json
 import sys
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from local.template import EXAMPLE_PARAMETERS, load
 from omc.notificatie import Notificatie, Status
 from omc.notificaties import Inhoud, Notificaties
 from ond.aansluitregister import Aansluitregister, Dienstverlener, Doel, Veld
+from ond.berichten import poging_id
 from ond.geheimen import Geheim
 from ond.identificatie import Identificatie, IdentificatieType
 from ond.tijd import nu as echte_nu
@@ -33,6 +35,12 @@ BSN, ANDER_BSN = "999990342", "123456782"
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 
 M = TypeVar("M", bound=BaseModel)
+
+
+def nieuwe_poging_id() -> str:
+    """The id of the first attempt of a notification that nobody has."""
+    return poging_id(str(uuid.uuid4()), 1)
+
 
 template = cache(load)
 

@@ -1,7 +1,6 @@
 """Delivering: claim, call, record. However often a message comes, its attempt reaches the provider once."""
 
 import base64
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,11 +16,10 @@ from notificatie.pogingen import Poging, Pogingen
 from ond.berichten import BezorgPoging, Kanaal, Uitslag, UitslagGemeld, Zending
 from ond.geheimen import Geheim
 from ond.verzegeling import Verzegeling
-from tests.functions.omgeving import OIN, Omgeving
+from tests.functions.omgeving import OIN, Omgeving, nieuwe_poging_id
 
 QUEUE = "BezorgingEmailQueue"
 ADRES, TEKST = "geheim@voorbeeld.nl", "Geheime tekst"
-_nummers = itertools.count(1)
 
 
 @dataclass
@@ -92,9 +90,7 @@ class Postbode:
 def postbode(omgeving: Omgeving, world: World) -> Postbode:
     omgeving.parameters["NotifyNlUrl"] = world.base_url
     omgeving.zet_geheim("NotifyNlApiKeySecret", world.notifynl.api_key)
-    return Postbode(
-        omgeving, world, omgeving.functie("BezorgingEmail"), f"notificatie-{next(_nummers)}-{id(omgeving)}-1"
-    )
+    return Postbode(omgeving, world, omgeving.functie("BezorgingEmail"), nieuwe_poging_id())
 
 
 def test_an_attempt_is_claimed_sent_recorded_and_reported(postbode: Postbode) -> None:
@@ -103,6 +99,21 @@ def test_an_attempt_is_claimed_sent_recorded_and_reported(postbode: Postbode) ->
     assert postbode.pogingen.lees(postbode.poging_id).uitslag is Uitslag.VERZONDEN
     [moment] = postbode.omgeving.items("NotificatieAgendaTable")
     assert f"#navraag#{postbode.poging_id}#0" in moment["sk"]["S"]
+
+
+def test_what_cannot_be_asked_about_later_is_not_claimed_either(
+    postbode: Postbode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*_: object) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(postbode.module.dependencies().agenda, "noteer", down)
+        assert postbode.bezorg(postbode.opdracht()) == []
+    assert (postbode.mislukt, postbode.aangenomen) == (1, 0)
+    assert postbode.omgeving.items("PogingenTable") == []
+    assert postbode.opnieuw() == [Uitslag.VERZONDEN]
+    assert len(postbode.omgeving.items("NotificatieAgendaTable")) == 1
 
 
 def test_nothing_that_is_stored_queued_or_logged_shows_address_or_text(postbode: Postbode, log: Any) -> None:

@@ -1,6 +1,5 @@
 """What comes back from the provider: receipts, and answers to our own questions."""
 
-import itertools
 from datetime import timedelta
 from types import ModuleType
 from typing import Any
@@ -13,7 +12,7 @@ from notificatie.pogingen import Poging, Pogingen
 from ond.agenda import Agenda, Moment
 from ond.berichten import Kanaal, ReceiptOntvangen, Uitslag, UitslagGemeld, Zending
 from ond.geheimen import Geheim
-from tests.functions.omgeving import OIN, Context, Omgeving, roep
+from tests.functions.omgeving import OIN, Context, Omgeving, nieuwe_poging_id, roep
 
 PAD = "/v1/ontvangst/notifynl"
 TO = "geheim@voorbeeld.nl"
@@ -89,6 +88,7 @@ def test_the_recipient_is_neither_queued_nor_logged(ontvangst: ModuleType, omgev
         "Basic NotifyNlCallbackSecret!",
         "NotifyNlCallbackSecret!",
         "Bearer gehéim \U0001f600",
+        "Bearer \ud800",
         "x" * 10_000,
     ],
 )
@@ -108,7 +108,7 @@ def test_the_token_is_checked_before_the_body_is_looked_at(ontvangst: ModuleType
     assert roep(ontvangst, PAD, "{", headers=TOKEN).status == 400
 
 
-@pytest.mark.parametrize("reference", [None, "", "geen", "brief 2026", "a-b", "-1"])
+@pytest.mark.parametrize("reference", [None, "", "geen", "brief 2026", "a-b", "-1", "factuur-1", f"{ID}0000", f"x{ID}"])
 def test_a_receipt_that_is_not_ours_is_taken_and_dropped(
     ontvangst: ModuleType, omgeving: Omgeving, reference: str | None
 ) -> None:
@@ -212,8 +212,6 @@ def test_an_attempt_keeps_no_address_and_goes_after_a_year(omgeving: Omgeving) -
 
 # --- asking where no receipt comes
 
-_nummers = itertools.count(1)
-
 
 class Navraag:
     """The agenda of the Notificatie Service, with three times to ask."""
@@ -223,7 +221,7 @@ class Navraag:
         omgeving.zet_geheim("NotifyNlApiKeySecret", world.notifynl.api_key)
         self.omgeving, self.world = omgeving, world
         self.module = omgeving.functie("NotificatieAgenda")
-        self.id = f"navraag-{next(_nummers)}-{id(self)}-1"
+        self.id = nieuwe_poging_id()
         self.agenda = Agenda(omgeving.client("dynamodb"), omgeving["NotificatieAgendaTable"])
 
     def begin(self, *uitslagen: Uitslag) -> None:
@@ -292,7 +290,7 @@ def test_a_provider_that_is_down_is_asked_at_the_next_time(navraag: Navraag, mon
 
 def test_what_has_ended_or_never_was_is_not_asked_about(navraag: Navraag) -> None:
     navraag.begin(PERMANENT)
-    navraag.agenda.noteer(Moment("navraag", "weg-1", navraag.omgeving.klok.nu), navraag.omgeving.klok.nu)
+    navraag.agenda.noteer(Moment("navraag", nieuwe_poging_id(), navraag.omgeving.klok.nu), navraag.omgeving.klok.nu)
     assert [navraag.een_minuut() for _ in range(2)] == [[], []]
 
 

@@ -159,6 +159,15 @@ def test_all_faults_are_told_at_once_and_nothing_is_stored(aanname: ModuleType, 
         ({"bericht": {"onderwerp": "a", "tekst": "x" * 10_001}}, "bericht.tekst"),
         ({"bericht": {"onderwerp": "a", "tekst": "\x07"}}, "bericht.tekst"),
         ({"bericht": {"onderwerp": "a\u202eb", "tekst": "x"}}, "bericht.onderwerp"),
+        ({"bericht": {"onderwerp": "a\nb", "tekst": "x"}}, "bericht.onderwerp"),
+        ({"bericht": {"onderwerp": "a\tb", "tekst": "x"}}, "bericht.onderwerp"),
+        ({"bericht": {"onderwerp": " \u00a0", "tekst": "x"}}, "bericht.onderwerp"),
+        ({"bericht": {"onderwerp": "a", "tekst": " \r\n\t"}}, "bericht.tekst"),
+        ({"bericht": {"onderwerp": "a", "tekst": "a\rb"}}, "bericht.tekst"),
+        ({"bericht": {"onderwerp": "a", "tekst": "a\x85b"}}, "bericht.tekst"),
+        ({"bericht": {"onderwerp": "a", "tekst": "a\u202eb"}}, "bericht.tekst"),
+        ({"bericht": {"onderwerp": "a", "tekst": "a\u2066b"}}, "bericht.tekst"),
+        ({"referentie": "  "}, "referentie"),
         ({"ontvanger": {"identificatieType": "EHI", "identificatieNummer": "1"}}, "ontvanger.identificatieType"),
         (
             {"ontvanger": {"identificatieType": "BSN", "identificatieNummer": 1}},
@@ -192,6 +201,27 @@ def test_what_cannot_be_read_is_refused(
 def test_template_marks_in_a_text_are_text(aanname: ModuleType) -> None:
     tekst = "{{7*7}} ((naam)) {0.__class__} %s <script>"
     assert roep(aanname, PAD, opdracht(bericht={"onderwerp": tekst, "tekst": f"{tekst}\n\t"})).status == 202
+
+
+@pytest.mark.parametrize(
+    "tekst",
+    [
+        "\u00a0\u20ac\u00a05",
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+        "zacht\u00adafbreken",
+        "\u0645\u0631\u062d\u0628\u0627",
+    ],
+)
+def test_what_people_write_is_text(aanname: ModuleType, tekst: str) -> None:
+    assert roep(aanname, PAD, opdracht(bericht={"onderwerp": tekst, "tekst": tekst})).status == 202
+
+
+def test_a_line_ends_in_one_way_however_it_was_sent(aanname: ModuleType) -> None:
+    answers = [
+        roep(aanname, PAD, opdracht(bericht={"onderwerp": "a", "tekst": f"een{einde}twee"})) for einde in ("\r\n", "\n")
+    ]
+    assert [answer.status for answer in answers] == [202, 202]
+    assert answers[0].body == answers[1].body
 
 
 def test_anothers_notification_looks_like_none(aanname: ModuleType) -> None:
@@ -267,6 +297,7 @@ GOEDE_ADRESSEN = [
     ("email", "Jan@Voorbeeld.NL"),
     ("sms", "+31 6 12345678"),
     ("brief", "Naam\nStraat 1\n1234 AB  Plaats"),
+    ("brief", "Naam\r\nStraat 1\r\n1234 AB  Plaats"),
 ]
 FOUTE_ADRESSEN = [
     ("email", "geen adres"),
@@ -278,7 +309,14 @@ FOUTE_ADRESSEN = [
     ("sms", "+31201234567"),
     ("sms", "+31900123456"),
     ("sms", "a@voorbeeld.nl"),
+    ("sms", "+32470123456"),
+    ("sms", "+447400123456"),
+    ("sms", "+31612345678;ext=1"),
+    ("sms", "+31\u0666\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668"),
     ("brief", "Naam\nPlaats"),
+    ("brief", "Naam\nStraat\x0b1\n1234 AB  Plaats"),
+    ("brief", "Naam\n\u202eStraat 1\n1234 AB  Plaats"),
+    ("brief", "Naam\rStraat 1\r1234 AB  Plaats"),
     ("brief", "\n".join("12345678")),
     ("fax", "x"),
 ]

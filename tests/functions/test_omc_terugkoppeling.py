@@ -115,6 +115,20 @@ def test_more_changes_than_fit_on_a_page_are_spread_over_pages(omgeving: Omgevin
     assert [len(page.regels) for page in feed(omgeving).lees(OIN, 0, 10)] == [90, 5]
 
 
+def test_positions_go_on_after_all_pages_have_gone_by_themselves(omgeving: Omgeving) -> None:
+    for referentie in ("a", "b"):
+        feed(omgeving).voeg_toe(OIN, [omgeving.neem_aan(referentie)], omgeving.klok.nu)
+    expiring = [item for item in omgeving.items("WijzigingenTable") if "ttl" in item]
+    assert len(expiring) == 4
+    for item in expiring:
+        key = {"pk": item["pk"], "positie": item["positie"]}
+        omgeving.client("dynamodb").delete_item(TableName=omgeving["WijzigingenTable"], Key=key)
+    feed(omgeving).voeg_toe(OIN, [omgeving.neem_aan("c")], omgeving.klok.nu)
+    # A reader that was at position 2 gets it.
+    [page] = feed(omgeving).lees(OIN, 2, 10)
+    assert (page.positie, [regel.referentie for regel in page.regels]) == (3, ["c"])
+
+
 class Ertussen(Wijzigingen):
     """A writer that another one overtakes between reading the end of the feed and writing."""
 
@@ -379,9 +393,51 @@ def test_without_time_nothing_is_sent_and_it_is_tried_again(
     webhook: ModuleType, omgeving: Omgeving, ontvanger: Ontvanger
 ) -> None:
     voed(omgeving, "a")
-    assert wek(omgeving, webhook, Context(milliseconds=1_500)) == 0
+    assert wek(omgeving, webhook, Context(milliseconds=1_500)) == 1
     assert ontvanger.got == []
-    assert later(omgeving) == [15]
+    # Nothing failed, so nothing is counted: the message itself comes back, soon.
+    assert (stand(omgeving), later(omgeving)) == (Webhookstand(), [])
+    assert omgeving.terug_over("WebhookQueue")[0] <= 2
+    omgeving.weer_zichtbaar("WebhookQueue")
+    assert omgeving.werk(webhook, "WebhookQueue") == 0
+    assert ontvanger.events == ["a.1"]
+
+
+def test_without_time_a_retry_after_a_failure_is_not_lost(
+    webhook: ModuleType, omgeving: Omgeving, ontvanger: Ontvanger
+) -> None:
+    ontvanger.answers = [503]
+    voed(omgeving, "a")
+    wek(omgeving, webhook)
+    omgeving.klok.vooruit(seconds=15)
+    assert wek(omgeving, webhook, Context(milliseconds=1_500)) == 1
+    assert stand(omgeving).mislukt == 1
+    omgeving.weer_zichtbaar("WebhookQueue")
+    assert omgeving.werk(webhook, "WebhookQueue") == 0
+    assert ontvanger.events == ["a.1", "a.1"]
+
+
+class Aflopend(Context):
+    """A context whose time passes: a second between any two questions about it."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        self.milliseconds -= 1_000
+        return self.milliseconds
+
+
+def test_a_long_feed_goes_on_in_the_next_invocation(
+    webhook: ModuleType, omgeving: Omgeving, ontvanger: Ontvanger
+) -> None:
+    voed(omgeving, *(str(number) for number in range(32)))
+    runs = 1
+    failed = wek(omgeving, webhook, Aflopend(milliseconds=6_500))
+    while failed:
+        omgeving.weer_zichtbaar("WebhookQueue")
+        failed = omgeving.werk(webhook, "WebhookQueue", context=Aflopend(milliseconds=6_500))
+        runs += 1
+    assert ontvanger.events == [f"{number}.1" for number in range(32)]
+    assert (stand(omgeving), later(omgeving)) == (Webhookstand(tot=32), [])
+    assert runs > 1
 
 
 @pytest.mark.parametrize("aansluiting", [None, dienstverlener()])

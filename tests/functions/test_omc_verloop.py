@@ -27,7 +27,7 @@ from ond.berichten import (
     poging_id,
 )
 from ond.verzegeling import Verzegeling
-from tests.functions.omgeving import ANDER_BSN, BSN, OIN, Context, Omgeving, dienstverlener, partij
+from tests.functions.omgeving import ANDER_BSN, BSN, OIN, Context, Omgeving, dienstverlener, nieuwe_poging_id, partij
 
 V, B, O = Uitslag.VERZONDEN, Uitslag.BEZORGD, Uitslag.ONBEKEND  # noqa: E741
 PERMANENT, TIJDELIJK, TERUG = Uitslag.PERMANENT_MISLUKT, Uitslag.TIJDELIJK_MISLUKT, Uitslag.TERUGGEGEVEN
@@ -80,10 +80,10 @@ UITSLAGEN: list[tuple[Uitslag, Status, list[str], list[int]]] = [
     (V, S.VERZONDEN, [], []),
     (B, S.BEZORGD, ["definitief"], []),
     (O, S.BEZORGSTATUS_ONBEKEND, [], []),
-    (PERMANENT, S.IN_VERZENDING, [], [2]),
-    (TERUG, S.IN_VERZENDING, [], [2]),
-    (TIJDELIJK, S.IN_VERZENDING, ["routering"], []),
-    (Uitslag.TECHNISCH_MISLUKT, S.IN_VERZENDING, ["routering"], []),
+    (PERMANENT, S.IN_VERZENDING, ["bewaking"], [2]),
+    (TERUG, S.IN_VERZENDING, ["bewaking"], [2]),
+    (TIJDELIJK, S.IN_VERZENDING, ["routering", "bewaking"], []),
+    (Uitslag.TECHNISCH_MISLUKT, S.IN_VERZENDING, ["routering", "bewaking"], []),
 ]
 
 
@@ -111,8 +111,10 @@ def test_an_outcome_is_noted_and_starts_what_follows_also_when_it_comes_twice(
 def test_what_follows_a_temporary_failure_is_due_an_hour_later(status: ModuleType, omgeving: Omgeving) -> None:
     start = begonnen(omgeving, V)
     omgeving.werk(status, "StatusQueue", melding(omgeving, start, TIJDELIJK))
-    expected = Moment("routering", start.id, omgeving.klok.nu + timedelta(hours=1), 2)
-    assert momenten(omgeving) == [expected.key["sk"].split("#")]
+    due = omgeving.klok.nu + timedelta(hours=1)
+    look_again = due + timedelta(seconds=int(omgeving.resolve({"Ref": "BewakingNa"})))
+    expected = [Moment("routering", start.id, due, 2), Moment("bewaking", start.id, look_again)]
+    assert momenten(omgeving) == [moment.key["sk"].split("#") for moment in expected]
 
 
 def test_a_repeat_that_comes_after_the_hour_asks_for_the_attempt_at_once(
@@ -135,9 +137,18 @@ def test_delivered_becomes_definitive_a_week_after_it_was_delivered(status: Modu
     assert momenten(omgeving) == [expected.key["sk"].split("#")]
 
 
+def test_a_follow_up_that_was_lost_is_asked_for_by_the_agenda(omgeving: Omgeving) -> None:
+    stored = begonnen(omgeving, V)
+    omgeving.werk(omgeving.functie("Status"), "StatusQueue", melding(omgeving, stored, PERMANENT))
+    assert routeringen(omgeving) == [2]
+    omgeving.klok.vooruit(seconds=int(omgeving.resolve({"Ref": "BewakingNa"})))
+    assert omgeving.functie("OmcAgenda").handler({}, Context()) == {"afgewerkt": 1}
+    assert routeringen(omgeving) == [2]
+
+
 def test_a_batch_is_worked_message_by_message(status: ModuleType, omgeving: Omgeving) -> None:
     start = begonnen(omgeving)
-    unknown = UitslagGemeld(poging_id="onbekend-1", oin=OIN, uitslag=B, tijdstip=omgeving.klok.nu)
+    unknown = UitslagGemeld(poging_id=nieuwe_poging_id(), oin=OIN, uitslag=B, tijdstip=omgeving.klok.nu)
     assert omgeving.werk(status, "StatusQueue", unknown, "{", melding(omgeving, start, B)) == 1
     assert omgeving.status(start) is S.BEZORGD
 
@@ -220,6 +231,25 @@ BEWAAKT: list[tuple[str, list[Stap], list[int], bool]] = [
         "failed, and the next is not due yet",
         [lambda n: n.start_poging(Kanaal.SMS, n.aangenomen_op).met_uitslag(1, TIJDELIJK, n.aangenomen_op, None)],
         [],
+        True,
+    ),
+    (
+        "sent once and failed, and the next attempt under way",
+        [
+            lambda n: n.start_poging(Kanaal.SMS, n.aangenomen_op),
+            lambda n: n.met_uitslag(1, V, n.aangenomen_op, None).met_uitslag(1, PERMANENT, n.aangenomen_op, None),
+            lambda n: n.start_poging(Kanaal.EMAIL, n.aangenomen_op),
+        ],
+        [2],
+        True,
+    ),
+    (
+        "sent once and failed, and the next is due",
+        [
+            lambda n: n.start_poging(Kanaal.SMS, n.aangenomen_op),
+            lambda n: n.met_uitslag(1, V, n.aangenomen_op, None).met_uitslag(1, PERMANENT, n.aangenomen_op, None),
+        ],
+        [2],
         True,
     ),
     ("ended", [lambda n: n.naar(S.VERLOPEN, n.aangenomen_op)], [], False),
@@ -479,6 +509,32 @@ def test_without_an_answer_of_the_address_book_everything_waits(
     omgeving.weer_zichtbaar("RouteringQueue")
     assert omgeving.werk(routering, "RouteringQueue") == 0
     assert omgeving.status(stored) is S.IN_VERZENDING
+
+
+def _weg(omgeving: Omgeving, key: dict[str, Any]) -> None:
+    omgeving.client("dynamodb").delete_item(TableName=omgeving["NotificatiesTable"], Key=key)
+
+
+def _onleesbaar(omgeving: Omgeving, key: dict[str, Any]) -> None:
+    omgeving.client("dynamodb").update_item(
+        TableName=omgeving["NotificatiesTable"],
+        Key=key,
+        UpdateExpression="SET verzegeld = :rommel",
+        ExpressionAttributeValues={":rommel": {"B": b"rommel"}},
+    )
+
+
+@pytest.mark.parametrize("bederf", [_weg, _onleesbaar], ids=["gone", "damaged"])
+def test_content_that_cannot_be_read_fails_its_own_message_only(
+    routering: ModuleType, omgeving: Omgeving, bederf: Callable[[Omgeving, dict[str, Any]], None]
+) -> None:
+    omgeving.partijen.voeg_toe(partij())
+    bad, good = omgeving.neem_aan("slecht"), omgeving.neem_aan("goed")
+    bederf(omgeving, {"pk": {"S": bad.id}, "sk": {"S": f"inhoud#{bad.inhoud_hash}"}})
+    assert omgeving.werk(routering, "RouteringQueue", start(bad), start(good)) == 1
+    assert [omgeving.status(n) for n in (bad, good)] == [S.AANGENOMEN, S.IN_VERZENDING]
+    assert [o.poging_id for o in opdrachten(omgeving)] == [poging_id(good.id, 1)]
+    assert gewijzigd(omgeving) == 1
 
 
 def test_a_supplied_address_needs_no_lookup(routering: ModuleType, omgeving: Omgeving, adresboek: Adresboek) -> None:

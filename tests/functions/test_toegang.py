@@ -11,7 +11,7 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from local.world import Client, World
@@ -112,6 +112,15 @@ def test_what_a_token_allows_is_for_the_functions_to_check(
     assert vraag(authorizer, f"Bearer {token(idp, **claims)}")["context"]["oin"] == OIN
 
 
+@pytest.mark.parametrize("scope", [None, 5, ["notificaties:lezen"], {"notificaties:lezen": True}, True])
+def test_a_scope_that_is_no_text_allows_nothing(authorizer: ModuleType, idp: World, scope: object) -> None:
+    assert vraag(authorizer, f"Bearer {token(idp, scope=scope)}")["context"] == {"oin": OIN, "scope": ""}
+
+
+def test_a_token_signed_with_another_kind_of_key_is_refused(authorizer: ModuleType, idp: World) -> None:
+    geweigerd(authorizer, f"Bearer {vervalst(idp, ec.generate_private_key(ec.SECP256R1()), 'ES256')}")
+
+
 def test_a_token_without_signature_is_refused(authorizer: ModuleType, idp: World) -> None:
     geweigerd(authorizer, f"Bearer {vervalst(idp, None, 'none')}")
     header, body, _ = token(idp).split(".")
@@ -158,7 +167,20 @@ def test_a_changed_token_is_refused(authorizer: ModuleType, idp: World) -> None:
 
 @pytest.mark.parametrize(
     "authorization",
-    [None, "", "Bearer", "Bearer ", "Bearer  ", "Bearer x", "Bearer a.b.c", "Bearer ..", "Bearer é.ü.ö", "Basic eDp5"],
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer  ",
+        "Bearer x",
+        "Bearer a.b.c",
+        "Bearer ..",
+        "Bearer é.ü.ö",
+        "Bearer a.\ud800.c",
+        "Bearer \ud800",
+        "Basic eDp5",
+    ],
 )
 def test_what_is_no_token_is_refused(authorizer: ModuleType, authorization: str | None) -> None:
     geweigerd(authorizer, authorization)

@@ -1,5 +1,6 @@
 """The agenda: everything that is due is worked, however late, and nothing else."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -109,11 +110,44 @@ def test_noting_the_same_moment_again_is_noting_it_once(proef: Proef) -> None:
 def test_a_run_out_of_time_stops_and_the_next_goes_on(proef: Proef) -> None:
     for over in "abcde":
         proef.noteer(over, MINUUT)
-    answers = iter([True, True, False])
-    first = proef.draai(10 * MINUUT, genoeg_tijd=lambda: next(answers))
+    first = proef.draai(10 * MINUUT, genoeg_tijd=lambda: len(proef.gedaan) < 2)
     second = proef.draai()
     assert len(first) == 2
     assert sorted(first + second) == list("abcde")
+
+
+def test_a_run_with_time_for_a_few_minutes_leaves_the_next_less_to_look_at(proef: Proef) -> None:
+    """After a long stop there are more empty minutes than fit in one run."""
+    proef.draai()
+    proef.noteer("a", 5 * UUR)
+    proef.nu += 6 * UUR
+    runs = 0
+    while not proef.gedaan:
+        answers = iter([True] * 200)
+        proef.draai(genoeg_tijd=lambda answers=answers: next(answers, False))  # type: ignore[misc]
+        runs += 1
+        assert runs < 20
+    assert runs > 1
+
+
+def test_a_run_without_time_looks_at_nothing_and_writes_nothing(proef: Proef, calls: Counter[str]) -> None:
+    proef.draai()
+    proef.noteer("a", MINUUT)
+    calls.clear()
+    assert proef.draai(UUR, genoeg_tijd=lambda: False) == []
+    assert not calls.keys() & {"Query", "PutItem", "DeleteItem"}
+    assert proef.draai() == ["a"]
+
+
+def test_a_minute_that_was_not_finished_is_not_closed(proef: Proef) -> None:
+    proef.draai()
+    for number in range(12):
+        proef.noteer(str(number), MINUUT)
+    proef.nu += UUR
+    while len(proef.gedaan) < 12:
+        enough = len(proef.gedaan) + 1
+        assert len(proef.draai(genoeg_tijd=lambda enough=enough: len(proef.gedaan) < enough)) == 1  # type: ignore[misc]
+    assert proef.items() == 0
 
 
 def test_a_moment_whose_run_crashed_is_worked_again(proef: Proef) -> None:
@@ -167,8 +201,11 @@ def test_any_mix_of_noting_and_running_works_what_a_plain_list_would(
         if soort == "noteer":
             open_[str(number)] = max(proef.nu, proef.noteer(str(number), na).op)
             continue
-        left = iter([True] * tijd if soort == "draai krap" else [True] * 100)
-        worked = proef.draai(max(na, timedelta()), genoeg_tijd=lambda left=left: next(left, False))  # type: ignore[misc]
+        enough = len(proef.gedaan) + (tijd if soort == "draai krap" else 100)
+        worked = proef.draai(
+            max(na, timedelta()),
+            genoeg_tijd=lambda enough=enough: len(proef.gedaan) < enough,  # type: ignore[misc]
+        )
         due = {over for over, op in open_.items() if op <= proef.nu}
         assert set(worked) <= due
         assert len(worked) == (min(tijd, len(due)) if soort == "draai krap" else len(due))

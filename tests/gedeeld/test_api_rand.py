@@ -96,6 +96,8 @@ ONGELDIGE_JSON = {
     "nested 100,000 deep": "[" * 100_000,
     "objects nested 100,000 deep": '{"a":' * 100_000,
     "an integer of 5,000 digits": '{"a": ' + "9" * 5000 + "}",
+    "a number that is too large": '{"a": 1e999}',
+    "a number that is too small": '{"a": [-1e999]}',
     "a lone surrogate": '{"a": "\\ud800"}',
     "a lone surrogate in a name": '{"\\udfff": 1}',
     "a control character": '{"a": "\n"}',
@@ -111,7 +113,9 @@ def test_json_that_readers_could_differ_on_is_400(text: str) -> None:
     assert caught.value.status is HTTPStatus.BAD_REQUEST
 
 
-@pytest.mark.parametrize("text", ['{"a": "\\ud83d\\ude00"}', '{"a": 999999999999999999}', "[]", '"x"', "null", "-0.5"])
+@pytest.mark.parametrize(
+    "text", ['{"a": "\\ud83d\\ude00"}', '{"a": 999999999999999999}', "[]", '"x"', "null", "-0.5", "1e300"]
+)
 def test_json_by_the_letter_is_read(text: str) -> None:
     assert parse_json(text) == json.loads(text)
 
