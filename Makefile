@@ -5,7 +5,7 @@ VENV := .venv
 SAM_VENV := .venv-sam
 RUN := $(VENV)/bin/python
 VARIANT ?= ond
-PIP_COMPILE := $(VENV)/bin/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-header \
+PIP_COMPILE := $(VENV)/bin/pip-compile --quiet --no-strip-extras --generate-hashes --allow-unsafe --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help

@@ -20,7 +20,7 @@ from ond.agenda import Agenda, Moment
 from ond.aws import client
 from ond.berichten import StuurWijzigingen
 from ond.log import fault, logger
-from ond.queues import Delivery, Outgoing, Uitgesteld, consume
+from ond.queues import Delivery, Outgoing, consume
 from ond.settings import Seconds, Settings, Text, read
 from ond.tijd import nu
 
@@ -85,9 +85,7 @@ def stuur(delivery: Delivery[StuurWijzigingen], context: Context, deps: Dependen
 
     Who finds the turn taken leaves it to the one who has it, because that one looks again after giving it back. A
     sender that dies keeps the turn no longer than its own time-out, and its message comes back later than that.
-
-    Raises:
-        Uitgesteld: this function's time is nearly over, and there may be more to send.
+    Where this function's own time runs out, the agenda has another go on.
     """
     oin = delivery.body.oin
     dienstverlener = deps.register.dienstverlener(oin)
@@ -102,7 +100,9 @@ def stuur(delivery: Delivery[StuurWijzigingen], context: Context, deps: Dependen
             stand = _stuur_alles(beurt, stand, deps)
         kept_turn = deps.standen.leg_neer(oin, beurt.wie, stand, klaar=True)
         if beurt.seconds_left() < ENOUGH_SECONDS:
-            raise Uitgesteld(1)
+            # Not by giving the message back: a long backlog would end it in the dead-letter queue.
+            deps.agenda.noteer(Moment(WEBHOOK, oin, nu()), nu())
+            return ()
         if not kept_turn or stand.mislukt or not deps.wijzigingen.lees(oin, stand.tot, 1):
             return ()
 
