@@ -18,12 +18,14 @@ $(VENV)/.done: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ...")'
 	@echo "· making $(VENV): about a minute, once"
 	@$(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25'
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
 $(SAM_VENV)/.done: requirements-sam.txt
 	@echo "· making $(SAM_VENV) for the SAM CLI: about a minute, once"
 	@$(PYTHON) -m venv --clear $(SAM_VENV)
+	@$(SAM_VENV)/bin/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25'
 	@$(SAM_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sam.txt
 	@touch $@
 

@@ -7,7 +7,7 @@ from typing import Any
 from notificatie.kanalen import Antwoord, Onzeker
 from notificatie.kanalen.notifynl import NotifyNL
 from notificatie.navraag import Navraagmomenten, volgende_navraag
-from notificatie.pogingen import OnbekendePoging, Pogingen
+from notificatie.pogingen import OnbekendePoging, Poging, Pogingen
 from ond.agenda import Agenda, Moment
 from ond.aws import client
 from ond.berichten import Uitslag
@@ -66,6 +66,9 @@ def vraag_na(moment: Moment, deps: Dependencies) -> None:
     except OnbekendePoging:
         return
     if poging.afgelopen:
+        # Known since this question was due: perhaps by an earlier run of it that died before it could report.
+        if poging.uitslag_op is not None and poging.uitslag_op >= moment.op:
+            _meld(poging, deps)
         return
     answer = _antwoord(poging.id, deps)
     again = volgende_navraag(moment, poging.geclaimd_op, deps.settings.navraag_na)
@@ -75,9 +78,13 @@ def vraag_na(moment: Moment, deps: Dependencies) -> None:
     if not poging.afgelopen and again is None and not poging.uitgesteld:
         poging = deps.pogingen.leg_vast(poging.id, Uitslag.ONBEKEND, None, nu())
     if poging.uitslag is not None:
-        send(deps.sqs, [Outgoing(deps.settings.status_queue_url, poging.melding(), poging.oin)])
+        _meld(poging, deps)
     if not poging.afgelopen and again is not None:
         deps.agenda.noteer(again, nu())
+
+
+def _meld(poging: Poging, deps: Dependencies) -> None:
+    send(deps.sqs, [Outgoing(deps.settings.status_queue_url, poging.melding(), poging.oin)])
 
 
 def _antwoord(poging_id: str, deps: Dependencies) -> Antwoord | None:
