@@ -1,13 +1,13 @@
 """Every minute: ask providers about attempts that they sent no receipt for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from notificatie.kanalen import Antwoord, Onzeker
 from notificatie.kanalen.notifynl import NotifyNL
 from notificatie.navraag import Navraagmomenten, volgende_navraag
-from notificatie.pogingen import OnbekendePoging, Poging, Pogingen
+from notificatie.pogingen import OnbekendePoging, Pogingen
 from ond.agenda import Agenda, Moment
 from ond.aws import client
 from ond.berichten import Uitslag
@@ -60,31 +60,30 @@ def dependencies() -> Dependencies:
 
 
 def vraag_na(moment: Moment, deps: Dependencies) -> None:
-    """Ask about one attempt, and note when to ask again; after the last time its outcome is unknown."""
+    """Ask about one attempt, and note when to ask again; after the last time its outcome is unknown.
+
+    News is reported before it is recorded: a run that dies in between is done again, since nothing is recorded yet, and
+    reports again. (Recorded first, the report of a run that dies would be lost, for nobody asks about what is known.)
+    """
     try:
         poging = deps.pogingen.lees(moment.over)
     except OnbekendePoging:
         return
     if poging.afgelopen:
-        # Known since this question was due: perhaps by an earlier run of it that died before it could report.
-        if poging.uitslag_op is not None and poging.uitslag_op >= moment.op:
-            _meld(poging, deps)
         return
     answer = _antwoord(poging.id, deps)
+    open_ = answer is None or answer.uitslag is Uitslag.VERZONDEN
     again = volgende_navraag(moment, poging.geclaimd_op, deps.settings.navraag_na)
-    if answer is not None:
-        poging = deps.pogingen.leg_vast(poging.id, answer.uitslag, answer.reden, nu())
     # A postponed attempt was surely not taken; its queue message, not this question, decides what becomes of it.
-    if not poging.afgelopen and again is None and not poging.uitgesteld:
-        poging = deps.pogingen.leg_vast(poging.id, Uitslag.ONBEKEND, None, nu())
-    if poging.uitslag is not None:
-        _meld(poging, deps)
-    if not poging.afgelopen and again is not None:
+    if open_ and again is None and not poging.uitgesteld:
+        answer = Antwoord(Uitslag.ONBEKEND)
+    if answer is not None and answer.uitslag is not poging.uitslag:
+        op = nu()
+        news = replace(poging, uitslag=answer.uitslag, reden=answer.reden, uitslag_op=op)
+        send(deps.sqs, [Outgoing(deps.settings.status_queue_url, news.melding(), news.oin)])
+        deps.pogingen.leg_vast(poging.id, answer.uitslag, answer.reden, op)
+    if open_ and again is not None:
         deps.agenda.noteer(again, nu())
-
-
-def _meld(poging: Poging, deps: Dependencies) -> None:
-    send(deps.sqs, [Outgoing(deps.settings.status_queue_url, poging.melding(), poging.oin)])
 
 
 def _antwoord(poging_id: str, deps: Dependencies) -> Antwoord | None:

@@ -273,7 +273,7 @@ def test_after_the_last_time_the_outcome_is_unknown(navraag: Navraag, *, bij_pro
     navraag.begin(V)
     if bij_provider:
         navraag.verzend("sending")
-    assert [navraag.een_minuut() for _ in range(4)] == [[V], [V], [O], []]
+    assert [navraag.een_minuut() for _ in range(4)] == [[], [], [O], []]
     assert navraag.uitslag is O
 
 
@@ -283,9 +283,26 @@ def test_a_provider_that_is_down_is_asked_at_the_next_time(navraag: Navraag, mon
     with monkeypatch.context() as down:
         down.setenv("NOTIFYNL_URL", "http://127.0.0.1:9")
         navraag.module.dependencies.cache_clear()
-        assert navraag.een_minuut() == [V]
+        assert navraag.een_minuut() == []
     navraag.module.dependencies.cache_clear()
     assert navraag.een_minuut() == [B]
+
+
+def test_an_answer_whose_report_could_not_be_sent_is_reported_by_the_next_run(
+    navraag: Navraag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    navraag.begin(V)
+    navraag.verzend("delivered")
+
+    def refuse(*_arguments: object) -> None:
+        raise RuntimeError("the queue did not take it")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(navraag.module, "send", refuse)
+        assert navraag.een_minuut() == []
+    assert navraag.uitslag is V
+    assert navraag.een_minuut() == [B]
+    assert navraag.uitslag is B
 
 
 def test_what_has_ended_or_never_was_is_not_asked_about(navraag: Navraag) -> None:
