@@ -47,7 +47,7 @@ check: $(VENV)/.done $(SAM_VENV)/.done  ## ruff, mypy, cfn-lint on what is reall
 test: check  ## everything: check, and all tests
 	$(RUN) -m pytest -n 2 --dist loadgroup --ignore=tests/template/test_lint.py --ignore=tests/template/test_sam_validate.py
 
-crash-sweep: $(VENV)/.done  ## kill a function at every outgoing call there is (make test takes every tenth)
+crash-sweep: $(VENV)/.done  ## kill a function at every outgoing call there is (make test takes every fifteenth)
 	OND_CRASH_STEP=1 $(RUN) -m pytest -n 2 -rP tests/chain -k crash
 
 bench: $(VENV)/.done  ## count what the chain asks of AWS for one notification

@@ -12,7 +12,7 @@ from tests.chain.chain import Chain
 from tests.pump import Call, Crash
 
 #: Every how many moments a function is killed: each way starts at another one. `make crash-sweep` leaves none out.
-STEP = int(os.environ.get("OND_CRASH_STEP", "10"))
+STEP = int(os.environ.get("OND_CRASH_STEP", "15"))
 
 pytestmark = pytest.mark.timeout(170 if STEP > 1 else 1800)
 

@@ -122,7 +122,7 @@ def test_routes_of_centraal_register_exist_in_that_variant_only(environment: Env
 
 def test_a_poison_message_ends_in_its_dead_letter_queue_and_its_mates_succeed(environment: Environment) -> None:
     sqs, queues = environment.deployment.client("sqs"), environment.deployment.queues
-    good = json.dumps({"poging_id": "onbekend-1", "uitslag": "bezorgd"})
+    good = json.dumps({"poging_id": "00000000-0000-4000-8000-000000000000-1", "uitslag": "bezorgd"})
     sqs.send_message_batch(
         QueueUrl=queues["ReceiptsQueue"],
         Entries=[{"Id": "poison", "MessageBody": '{"geen": "receipt"}'}, {"Id": "good", "MessageBody": good}],

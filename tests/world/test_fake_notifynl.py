@@ -69,18 +69,20 @@ def send(client: Any, template_ids: Any) -> Sender:
 
 
 class Callback:
-    """A receipt endpoint that answers from a list of statuses, then 204."""
+    """A receipt endpoint that answers a reference from its list of statuses, then 204. The world outlives a test, so
+    receipts of an earlier test may still come in."""
 
     def __init__(self) -> None:
         self.got: list[tuple[str | None, dict[str, Any]]] = []
-        self.answers: list[int] = []
+        self.answers: dict[str, list[int]] = {}
         callback = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 callback.got.append((self.headers["Authorization"], body))
-                self.send_response(callback.answers.pop(0) if callback.answers else 204)
+                answers = callback.answers.get(body["reference"])
+                self.send_response(answers.pop(0) if answers else 204)
                 self.end_headers()
 
             def log_message(self, format: str, *args: Any) -> None:
@@ -356,8 +358,8 @@ def test_a_receipt_is_pushed_with_the_bearer_token(send: Sender, callback: Callb
 
 @pytest.mark.parametrize("answers", [[503, 500], [429], [404]])
 def test_a_receipt_that_is_not_taken_comes_again(send: Sender, callback: Callback, answers: list[int]) -> None:
-    callback.answers = list(answers)
     reference = new_reference()
+    callback.answers[reference] = list(answers)
     send.sms(reference=reference)
     expected = len(answers) + 1
     assert eventually(lambda: len(callback.receipts_for(reference)) == expected)
@@ -367,7 +369,7 @@ def test_a_receipt_that_is_not_taken_comes_again(send: Sender, callback: Callbac
 def test_as_in_reality_a_refused_receipt_can_be_final(
     template_ids: Any, callback: Callback, answer: int, attempts: int
 ) -> None:
-    callback.answers = [answer]
+    callback.answers["r"] = [answer]
     template = Template("sms", None, "tekst")
     with World(
         clients=(),
