@@ -7,7 +7,8 @@ import pytest
 from local.environment import Environment
 
 
-@pytest.fixture(scope="session", params=["ond", "centraal-register"])
+# Per module, not per session: its threads must be gone before another module freezes time for its pump.
+@pytest.fixture(scope="module", params=["ond", "centraal-register"])
 def environment(request: pytest.FixtureRequest) -> Iterator[Environment]:
     """The whole system on this machine, with the demo's data."""
     with Environment(variant=request.param, on_step=lambda _step: None) as running:
