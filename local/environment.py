@@ -1,8 +1,8 @@
 """The whole system on this machine: engine, deployed template, outside world and demo data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -63,7 +63,6 @@ class Environment:
     port: int | None = None
     world_port: int = 0
     on_step: Callable[[str], None] = print
-    extra_parameters: Mapping[str, str] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         self._stack = ExitStack()
@@ -92,7 +91,10 @@ class Environment:
         self.world.start(self.world_port)
         self.on_step("starting the local engine")
         self.engine = self._stack.enter_context(Engine(self.port, on_step=self.on_step))
-        self.deployment = deploy(self.engine.endpoint_url, self._parameters(), on_step=self.on_step)
+        parameters = stack_parameters(
+            variant=self.variant, issuer=self.world.identity.issuer, world_url=self.world.base_url
+        )
+        self.deployment = deploy(self.engine.endpoint_url, parameters, on_step=self.on_step)
         self.on_step("loading the demo data")
         demo_data.load(
             self.data,
@@ -102,12 +104,6 @@ class Environment:
             callback_token=CALLBACK_TOKEN,
         )
         self.ticker = self._stack.enter_context(Ticker(self.deployment))
-
-    def _parameters(self) -> dict[str, str]:
-        parameters = stack_parameters(
-            variant=self.variant, issuer=self.world.identity.issuer, world_url=self.world.base_url
-        )
-        return {**parameters, **self.extra_parameters}
 
     @property
     def api_url(self) -> str:

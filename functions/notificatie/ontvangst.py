@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from notificatie.kanalen.notifynl import antwoord
-from ond.api import HEADERS, Problem, read_body, resolver
+from ond.api import HEADERS, Problem, header, read_body, resolver
 from ond.aws import client
 from ond.berichten import ReceiptOntvangen, uit_poging_id
 from ond.geheimen import Geheim
@@ -72,8 +72,7 @@ def ontvang() -> Response[str]:
 
 
 def _controleer_token(event: dict[str, Any], expected: str) -> None:
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    given = str(headers.get("authorization", ""))
+    given = header(event, "authorization")
     # As bytes, and all of them: no exception on odd characters, and no telling from the time how much was right.
     if not hmac.compare_digest(given.encode(errors="replace"), f"Bearer {expected}".encode()):
         raise Problem(

@@ -244,9 +244,15 @@ class Notificatie:
                 resultaat = resultaat.naar(Status.NIET_BEZORGBAAR, op, reden=Reden.ADRES_ONBEREIKBAAR)
         return resultaat
 
-    def mislukkingen(self, kanaal: Kanaal) -> int:
-        """How often an attempt by this channel failed in a way that may pass."""
-        return sum(poging.kanaal is kanaal and poging.uitslag in _HERHAALBAAR for poging in self.pogingen)
+    @property
+    def te_herhalen(self) -> Poging | None:
+        """The last attempt that went out, where its channel gets one more; what was given back never went out."""
+        went_out = [poging for poging in self.pogingen if poging.uitslag is not Uitslag.TERUGGEGEVEN]
+        if not went_out or went_out[-1].uitslag not in _HERHAALBAAR:
+            return None
+        kanaal = went_out[-1].kanaal
+        failures = sum(poging.kanaal is kanaal and poging.uitslag in _HERHAALBAAR for poging in went_out)
+        return went_out[-1] if failures < POGINGEN_PER_KANAAL else None
 
 
 @dataclass(frozen=True)
@@ -265,8 +271,8 @@ def vervolg(notificatie: Notificatie, herhaling_na: timedelta) -> Vervolg | None
     poging = notificatie.poging
     if notificatie.status in EINDE or poging is None or poging.uitslag not in _MISLUKT or poging.uitslag_op is None:
         return None
-    again = poging.uitslag in _HERHAALBAAR and notificatie.mislukkingen(poging.kanaal) < POGINGEN_PER_KANAAL
-    return Vervolg(poging.nummer + 1, poging.uitslag_op + herhaling_na if again else poging.uitslag_op)
+    wait = herhaling_na if notificatie.te_herhalen is poging else timedelta()
+    return Vervolg(poging.nummer + 1, poging.uitslag_op + wait)
 
 
 def notificatie_id(oin: str, referentie: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from omc.notificatie import POGINGEN_PER_KANAAL, Notificatie, Reden, Status
+from omc.notificatie import Notificatie, Reden, Status
 from ond.berichten import Kanaal, Profielantwoord, Profieluitkomst, Uitslag
 
 #: For who never chose: fastest first.
@@ -52,11 +52,8 @@ def _bereikbaar(profiel: Profielantwoord, _notificatie: Notificatie, _nu: dateti
 
 def _nog_eens(profiel: Profielantwoord, notificatie: Notificatie, _nu: datetime) -> Route | None:
     """The same channel once more, after a failure that may pass."""
-    went_out = [poging for poging in notificatie.pogingen if poging.uitslag is not Uitslag.TERUGGEGEVEN]
-    if not went_out or went_out[-1].uitslag not in (Uitslag.TIJDELIJK_MISLUKT, Uitslag.TECHNISCH_MISLUKT):
-        return None
-    poging = went_out[-1]
-    if notificatie.mislukkingen(poging.kanaal) >= POGINGEN_PER_KANAAL:
+    poging = notificatie.te_herhalen
+    if poging is None:
         return None
     adres = adres_voor(profiel, notificatie, poging.kanaal)
     return Verzend(poging.kanaal, adres) if adres else None

@@ -174,6 +174,12 @@ def caller(event: Mapping[str, Any], scope: str) -> OIN:
     return str(context["oin"])
 
 
+def header(event: Mapping[str, Any], name: str) -> str:
+    """The request's header ``name`` (in lower case), however the caller wrote it; empty where there is none."""
+    headers = {given.lower(): value for given, value in (event.get("headers") or {}).items()}
+    return str(headers.get(name, ""))
+
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -184,8 +190,7 @@ def read_body(event: Mapping[str, Any], model: type[M]) -> M:
         Problem: 415 not JSON by its Content-Type; 413 larger than ``MAX_BODY_BYTES``; 400 not valid JSON (also
             duplicate keys, NaN, lone surrogates, or nested too deep) or not as the model says, with every fault.
     """
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    media_type = str(headers.get("content-type", "")).split(";")[0].strip().lower()
+    media_type = header(event, "content-type").split(";")[0].strip().lower()
     if media_type != "application/json":
         raise Problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
